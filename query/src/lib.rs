@@ -1,0 +1,25 @@
+//! Questions and their answers: search, call trees, graphs, SQL over one snapshot of the store.
+//!
+//! * [`Engine`] is the front door; each module adds its questions to it.
+//! * [`traceql`] and [`logql`] parse what people type; [`filter`] decides rows and names what the index can prune.
+//! * [`search`] finds traces, [`logs`] finds records, [`traces`] assembles one trace and its [`tree`].
+//! * [`services`], [`graph`], [`tags`] describe the system; [`sql`] is DataFusion over the same rows.
+//!
+//! It does not know HTTP, OTLP bytes, Parquet, or tantivy.
+
+pub mod engine;
+pub mod filter;
+pub mod graph;
+pub mod logql;
+pub mod logs;
+pub mod model;
+pub mod rows;
+pub mod search;
+pub mod services;
+pub mod sql;
+pub mod tags;
+pub mod traceql;
+pub mod traces;
+pub mod tree;
+
+pub use engine::{Engine, Limits, QueryError, Range};

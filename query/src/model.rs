@@ -1,0 +1,254 @@
+//! What queries answer with. Times are ns since the epoch, the bits as sent; durations are ns.
+
+use storage::attrs::{Attributes, Event, Link};
+use storage::ids::{RowId, SpanId, TraceId};
+
+/// Where a span or a log record came from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resource {
+    pub attributes: Attributes,
+    pub dropped_attributes: u32,
+    pub schema_url: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scope {
+    pub name: String,
+    pub version: String,
+    pub attributes: Attributes,
+    pub dropped_attributes: u32,
+    pub schema_url: String,
+}
+
+/// One span with everything that was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    pub trace_id: TraceId,
+    pub span_id: SpanId,
+    pub parent_span_id: Option<SpanId>,
+    pub trace_state: String,
+    pub flags: u32,
+    pub name: String,
+    /// OTLP SpanKind: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    pub kind: i32,
+    pub start: u64,
+    pub end: u64,
+    pub attributes: Attributes,
+    pub dropped_attributes: u32,
+    pub events: Vec<Event>,
+    pub dropped_events: u32,
+    pub links: Vec<Link>,
+    pub dropped_links: u32,
+    /// OTLP StatusCode: 0 unset, 1 ok, 2 error.
+    pub status_code: i32,
+    pub status_message: String,
+    pub service: String,
+    pub resource: std::sync::Arc<Resource>,
+    pub scope: std::sync::Arc<Scope>,
+    // normalised at ingest
+    pub role: String,
+    pub peer: Option<String>,
+    pub protocol: Option<String>,
+    pub operation: String,
+    pub outcome: String,
+    pub received: u64,
+}
+
+/// A whole trace: spans by start time, then span id; equal spans once.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    pub id: TraceId,
+    pub spans: Vec<Span>,
+    pub tree: CallTree,
+    /// Sections of the critical path, by start time. `span` indexes `spans`.
+    pub critical_path: Vec<Section>,
+    pub notes: Notes,
+}
+
+/// The call tree over the spans of a trace, by index; a forest where there are several roots.
+#[derive(Clone, Debug, Default)]
+pub struct CallTree {
+    /// Parent of each span; None: a root, or its parent is missing.
+    pub parent: Vec<Option<usize>>,
+    /// Children of each span, by start time.
+    pub children: Vec<Vec<usize>>,
+    /// Spans without a parent id, and orphans, by start time: where display begins.
+    pub roots: Vec<usize>,
+    /// Spans whose parent id names no span of the trace.
+    pub orphans: Vec<usize>,
+    /// ns not covered by children, clipped to the span.
+    pub self_time: Vec<u64>,
+    /// Depth below the root, 0 for roots.
+    pub depth: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    pub span: usize,
+    pub start: u64,
+    pub end: u64,
+}
+
+/// What keeps an answer from being whole; empty when it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Notes {
+    /// Parts that could not be read, or limits that cut the answer; one English sentence each.
+    pub warnings: Vec<String>,
+    /// Rows looked at.
+    pub rows_read: u64,
+    /// Whether the newest span of a trace arrived less than 30 s ago.
+    pub maybe_incomplete: bool,
+}
+
+/// One line of a trace search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceSummary {
+    pub id: TraceId,
+    pub root_service: String,
+    pub root_name: String,
+    pub root_kind: i32,
+    pub start: u64,
+    pub end: u64,
+    pub span_count: u64,
+    pub error_count: u64,
+    pub orphan_count: u64,
+    /// By span count, then name.
+    pub services: Vec<ServiceCount>,
+    /// Number of spans that the filter matched, and the first few of them by start.
+    pub matched: u64,
+    pub matched_spans: Vec<SpanId>,
+    /// Start of the newest matched span in the asked range: the sort key, newest first, then trace id.
+    pub key: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceCount {
+    pub name: String,
+    pub span_count: u64,
+    pub error_count: u64,
+}
+
+/// Newest first. `next` continues after the last item and stays valid while the store lives.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+    pub notes: Notes,
+}
+
+/// One log record with everything that was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogRecord {
+    pub id: RowId,
+    /// As sent, or the observed or received time where `time_inferred`.
+    pub time: u64,
+    pub time_inferred: bool,
+    pub observed_time: u64,
+    pub severity_number: i32,
+    pub severity_text: String,
+    pub event_name: String,
+    pub body: storage::attrs::Value,
+    pub attributes: Attributes,
+    pub dropped_attributes: u32,
+    pub trace_id: Option<TraceId>,
+    pub span_id: Option<SpanId>,
+    pub flags: u32,
+    pub service: String,
+    pub resource: std::sync::Arc<Resource>,
+    pub scope: std::sync::Arc<Scope>,
+}
+
+/// Log counts per time bucket, by severity name.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    pub from: u64,
+    pub step: u64,
+    /// (severity name, count per bucket), severities in rising order.
+    pub series: Vec<(String, Vec<u64>)>,
+    pub notes: Notes,
+}
+
+/// One service as seen in a time range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    pub name: String,
+    pub span_count: u64,
+    /// Spans with role entry: calls served.
+    pub calls: u64,
+    pub errors: u64,
+    pub p50: u64,
+    pub p95: u64,
+    pub p99: u64,
+    pub operations: u64,
+    pub instances: u64,
+    pub versions: Vec<String>,
+    pub languages: Vec<String>,
+    pub protocols: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Operation {
+    pub service: String,
+    pub name: String,
+    pub kind: i32,
+}
+
+/// Kinds of nodes in the service graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NodeKind {
+    Service,
+    Database,
+    Topic,
+    External,
+    /// Callers that are not seen: the entry of a trace.
+    User,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    pub id: String,
+    pub name: String,
+    pub kind: NodeKind,
+    pub calls: u64,
+    pub errors: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edge {
+    pub source: String,
+    pub target: String,
+    pub protocol: Option<String>,
+    pub calls: u64,
+    pub errors: u64,
+    /// Client side (the caller's clock); None where the caller's span is missing.
+    pub client: Option<Quantiles>,
+    /// Server side; None where the callee's span is missing.
+    pub server: Option<Quantiles>,
+    /// (outcome, count) other than ok.
+    pub outcomes: Vec<(String, u64)>,
+    /// A few traces: errors first, then slowest.
+    pub exemplars: Vec<(TraceId, SpanId)>,
+}
+
+/// ns, within 1% of the exact value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantiles {
+    pub p50: u64,
+    pub p95: u64,
+    pub p99: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Graph {
+    pub nodes: Vec<Node>,
+    pub edges: Vec<Edge>,
+    pub notes: Notes,
+}
+
+/// A tag key as seen in a time range.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag {
+    /// span, resource, scope, event, link, log, or intrinsic.
+    pub scope: String,
+    pub key: String,
+}

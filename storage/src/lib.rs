@@ -1,0 +1,23 @@
+//! The store: durable before the ack, searchable at once, open on disk.
+//!
+//! ```text
+//!  append ──▶ wal ──fsync──▶ buffer ──flush──▶ segment (Parquet + packed index) ──▶ catalog
+//!                               │                                                     │
+//!                               └──────────────▶ snapshot ◀─────────────────────────────┘
+//! ```
+//!
+//! * [`store`] is the front door: append, snapshot, flush, close.
+//! * [`schema`] names tables and columns; [`attrs`] is the typed JSON text of attribute columns;
+//!   [`terms`] is what the index knows of a row.
+//! * [`wal`] holds requests as received until a segment holds their rows.
+//! * [`segment`] writes and reads one Parquet file and its index; [`catalog`] is the DuckLake.
+//! * [`scan`] reads rows out of one snapshot; the index prunes there and never decides.
+//!
+//! It does not know OTLP, HTTP, or any query language.
+
+pub mod attrs;
+pub mod ids;
+pub mod scan;
+pub mod schema;
+pub mod store;
+pub mod terms;
