@@ -18,7 +18,7 @@
 mod read;
 mod write;
 
-pub use read::{Malformed, entries, find, parse_events, parse_links, parse_object, parse_value, text_of};
+pub use read::{Malformed, entries, find, items, parse_events, parse_links, parse_object, parse_value, text_of};
 pub use write::{
     ListWriter, MapWriter, push_bool, push_bytes, push_double, push_int, push_null, push_string, push_value,
     write_events, write_links, write_object,

@@ -35,6 +35,21 @@ pub fn entries(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
     })
 }
 
+/// Raw texts of the items of a list. Ends early where the text is malformed.
+pub fn items(list: &str) -> impl Iterator<Item = &str> {
+    let mut cursor = Cursor::new(list);
+    let mut open = cursor.eat(b'[');
+    std::iter::from_fn(move || {
+        if !open || cursor.peek() == Some(b']') {
+            return None;
+        }
+        let from = cursor.at;
+        let item = cursor.skip_value(0).ok().map(|()| &list[from..cursor.at]);
+        open = item.is_some() && cursor.eat(b',');
+        item
+    })
+}
+
 /// A value from its raw text.
 pub fn parse_value(raw: &str) -> Result<Value, Malformed> {
     let mut cursor = Cursor::new(raw);
