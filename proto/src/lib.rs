@@ -1,1 +1,12 @@
-//! proto
+//! Wire formats: bytes of other people's protocols, read and written, and nothing else.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`otlp::view`] | OTLP protobuf requests read in place: one pass, nothing copied |
+//! | [`otlp::messages`] | the generated OTLP messages and gRPC services, for service names, tests and clients |
+//!
+//! This crate knows no other crate of the workspace: no storage, no HTTP, no configuration. It does not
+//! judge what it reads either: an all-zero trace id, a span that ends before it starts or text that is
+//! not UTF-8 is handed over as sent, and the collector decides.
+
+pub mod otlp;

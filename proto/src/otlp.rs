@@ -1,0 +1,6 @@
+//! OTLP: the protocol of OpenTelemetry.
+
+pub mod view;
+
+/// The generated messages and gRPC services of `opentelemetry-proto`.
+pub use opentelemetry_proto::tonic as messages;
