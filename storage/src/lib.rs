@@ -19,5 +19,7 @@ pub mod attrs;
 pub mod ids;
 pub mod scan;
 pub mod schema;
+pub mod segment;
 pub mod store;
 pub mod terms;
+pub mod text;

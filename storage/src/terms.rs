@@ -65,7 +65,7 @@ impl Prune {
 
     /// `scope` is `span`, `resource`, `scope`, `event`, `link` or `log`.
     pub fn key(scope: &str, key: &str) -> Self {
-        Self::Term(Field::Key, format!("{scope}.{key}").into_bytes())
+        Self::Term(Field::Key, key_term(scope, key))
     }
 
     pub fn word(word: &str) -> Self {
@@ -73,13 +73,42 @@ impl Prune {
     }
 }
 
+/// Longest key kept in a term, bytes.
+pub const MAX_KEY_BYTES: usize = 1024;
+
 /// The term of one tag, as indexed and as asked for.
 pub fn tag_term(key: &str, value: &str) -> Vec<u8> {
     let mut term = Vec::with_capacity(key.len() + 1 + value.len().min(MAX_TAG_BYTES));
-    term.extend_from_slice(key.as_bytes());
-    term.push(0);
-    term.extend_from_slice(&value.as_bytes()[..value.floor_char_boundary(MAX_TAG_BYTES)]);
+    push_tag_term(&mut term, key, value);
     term
+}
+
+pub(crate) fn push_tag_term(term: &mut Vec<u8>, key: &str, value: &str) {
+    term.extend_from_slice(cut(key, MAX_KEY_BYTES).as_bytes());
+    term.push(0);
+    term.extend_from_slice(cut(value, MAX_TAG_BYTES).as_bytes());
+}
+
+/// The term of an attribute key with its scope: `scope.key`.
+pub fn key_term(scope: &str, key: &str) -> Vec<u8> {
+    let mut term = Vec::with_capacity(scope.len() + 1 + key.len());
+    push_key_term(&mut term, scope, key);
+    term
+}
+
+pub(crate) fn push_key_term(term: &mut Vec<u8>, scope: &str, key: &str) {
+    term.extend_from_slice(scope.as_bytes());
+    term.push(b'.');
+    term.extend_from_slice(cut(key, MAX_KEY_BYTES).as_bytes());
+}
+
+/// The term of a span operation: `service\0kind number\0span name`.
+pub fn operation_term(service: &str, kind: i32, name: &str) -> Vec<u8> {
+    format!("{}\0{kind}\0{}", cut(service, MAX_KEY_BYTES), cut(name, MAX_KEY_BYTES)).into_bytes()
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }
 
 /// Name of an OTLP severity number (logs data model, "Displaying Severity").

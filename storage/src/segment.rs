@@ -1,0 +1,273 @@
+//! A segment: rows of one table that never change, as one Parquet file and one index.
+
+pub mod blob;
+mod cache;
+mod extract;
+mod index;
+mod order;
+mod parquet;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection, RowSelector};
+use ::parquet::errors::ParquetError;
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+
+use crate::scan::{Chunk, Read, ReadError};
+use crate::schema::Table;
+use crate::terms::{Field, Prune};
+use blob::{Blob, Checksums};
+pub use cache::ReaderCache;
+use index::IndexReader;
+pub use order::{ordered, time_bounds, times};
+pub use parquet::file_schema;
+
+/// Rows of one chunk of a read.
+const CHUNK_ROWS: usize = 4096;
+
+/// The bytes of a new segment, and what the catalogue will say of it.
+pub struct Encoded {
+    pub parquet: Vec<u8>,
+    pub parquet_footer: u64,
+    pub index: Vec<u8>,
+    /// In file order.
+    pub rows: RecordBatch,
+    /// ns.
+    pub min_time: i64,
+    pub max_time: i64,
+}
+
+/// The rows cannot be written as a segment: a fault of this program or its libraries.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    #[error("the rows cannot be ordered: {0}")]
+    Arrow(#[from] ArrowError),
+    #[error("the Parquet file cannot be written: {0}")]
+    Parquet(#[from] ParquetError),
+    #[error(transparent)]
+    Index(#[from] index::IndexError),
+}
+
+/// Orders rows and encodes them; None where there are none. CPU-bound.
+pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Result<Option<Encoded>, EncodeError> {
+    let rows = ordered(table, batches)?;
+    let Some((min_time, max_time)) = time_bounds(table, &rows) else { return Ok(None) };
+    let (parquet, parquet_footer) = parquet::write(table, schema, &rows)?;
+    let index = index::build(table, &rows)?;
+    Ok(Some(Encoded { parquet, parquet_footer, index, rows, min_time, max_time }))
+}
+
+/// What the catalogue knows of a segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SegmentMeta {
+    pub id: i64,
+    pub table: Table,
+    /// Relative to the data directory.
+    pub parquet: PathBuf,
+    pub index: PathBuf,
+    pub parquet_bytes: u64,
+    pub index_bytes: u64,
+    pub rows: u64,
+    pub min_time: i64,
+    pub max_time: i64,
+    pub parquet_checksums: Checksums,
+    pub index_checksums: Checksums,
+}
+
+/// A segment of a snapshot. Files are opened when first read.
+pub struct Segment {
+    meta: SegmentMeta,
+    root: PathBuf,
+    cache: Arc<ReaderCache>,
+}
+
+/// Open files of one segment and what was decoded of them.
+pub struct Readers {
+    parquet: Arc<Blob>,
+    metadata: ArrowReaderMetadata,
+    index: IndexReader,
+}
+
+impl Readers {
+    fn memory(&self) -> usize {
+        self.metadata.metadata().memory_size() + self.index.memory()
+    }
+}
+
+impl Segment {
+    pub fn new(meta: SegmentMeta, root: &Path, cache: Arc<ReaderCache>) -> Self {
+        Self { meta, root: root.to_owned(), cache }
+    }
+
+    pub fn meta(&self) -> &SegmentMeta {
+        &self.meta
+    }
+
+    fn open(&self) -> Result<Readers, ReadError> {
+        let meta = &self.meta;
+        let name = |path: &Path| path.to_string_lossy().into_owned();
+        let blob = |path: &Path, bytes: u64, checksums: &Checksums| {
+            Blob::open(&self.root.join(path), &name(path), bytes, checksums.clone()).map(Arc::new)
+        };
+        let parquet = blob(&meta.parquet, meta.parquet_bytes, &meta.parquet_checksums)?;
+        let metadata = parquet::metadata(&parquet).map_err(|error| read_error(&parquet, error))?;
+        if metadata.metadata().file_metadata().num_rows() as u64 != meta.rows {
+            return Err(parquet.damaged(format!("its footer speaks of other than {} rows", meta.rows)));
+        }
+        let index = IndexReader::open(blob(&meta.index, meta.index_bytes, &meta.index_checksums)?)?;
+        Ok(Readers { parquet, metadata, index })
+    }
+
+    fn readers(&self) -> Result<Arc<Readers>, ReadError> {
+        self.cache.get_or_open(self.meta.id, Readers::memory, || self.open())
+    }
+
+    /// Chunks of rows that may match, in row order.
+    pub fn read(&self, read: &Read<'_>) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
+        let readers = self.readers()?;
+        let ranges = self.ranges(&readers, read)?;
+        if ranges.is_empty() {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let total = self.meta.rows as usize;
+        let whole = ranges.len() == 1 && ranges[0] == (0..total);
+        let selection = (!whole).then(|| RowSelection::from_consecutive_ranges(ranges.iter().cloned(), total));
+        let inner = parquet::reader(&readers.parquet, readers.metadata.clone(), read.columns, selection, CHUNK_ROWS)
+            .map_err(|error| read_error(&readers.parquet, error))?;
+        let columns = read.columns.iter().map(|name| (*name).to_owned()).collect();
+        let rows = Box::new(ranges.into_iter().flatten().map(|row| row as u32));
+        Ok(Box::new(Chunks { blob: readers.parquet.clone(), inner, columns, rows, failed: false }))
+    }
+
+    /// Columns of the rows with these numbers, ascending.
+    pub fn fetch(&self, columns: &[&str], rows: &[u32]) -> Result<RecordBatch, ReadError> {
+        let readers = self.readers()?;
+        let blob = &readers.parquet;
+        let selection = selection_of(rows);
+        let inner = parquet::reader(blob, readers.metadata.clone(), columns, Some(selection), rows.len().max(1))
+            .map_err(|error| read_error(blob, error))?;
+        let schema = arrow::array::RecordBatchReader::schema(&inner);
+        let batches: Vec<RecordBatch> = inner.collect::<Result<_, _>>().map_err(|error| arrow_error(blob, error))?;
+        let batch = concat_batches(&schema, &batches).map_err(|error| arrow_error(blob, error))?;
+        if batch.num_rows() != rows.len() {
+            return Err(blob.damaged(format!("{} rows came where {} were asked for", batch.num_rows(), rows.len())));
+        }
+        project(&batch, columns).map_err(|error| arrow_error(blob, error))
+    }
+
+    pub fn terms(&self, field: Field, prefix: &[u8], limit: usize, found: &mut BTreeSet<Vec<u8>>) -> Result<(), ReadError> {
+        self.readers()?.index.terms(field, prefix, limit, found)
+    }
+
+    /// Reads both files whole against their checksums, and opens them.
+    pub fn verify(&self) -> Result<(), ReadError> {
+        let meta = &self.meta;
+        for (path, bytes, checksums) in [
+            (&meta.parquet, meta.parquet_bytes, &meta.parquet_checksums),
+            (&meta.index, meta.index_bytes, &meta.index_checksums),
+        ] {
+            Blob::open(&self.root.join(path), &path.to_string_lossy(), bytes, checksums.clone())?.verify()?;
+        }
+        self.open().map(drop)
+    }
+
+    /// Row ranges of the blocks that may match, ascending and apart.
+    fn ranges(&self, readers: &Readers, read: &Read<'_>) -> Result<Vec<std::ops::Range<usize>>, ReadError> {
+        let allowed = readers.index.blocks(read.prune)?;
+        let rows = self.meta.rows as usize;
+        let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+        for (number, (range, (least, greatest))) in index::blocks(rows).zip(readers.index.times()).enumerate() {
+            let in_time = *greatest >= read.from && (*least < read.to || read.to == i64::MAX);
+            let hit = allowed.as_ref().is_none_or(|blocks| blocks.binary_search(&(number as u32)).is_ok());
+            if !in_time || !hit {
+                continue;
+            }
+            match ranges.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => ranges.push(range),
+            }
+        }
+        Ok(ranges)
+    }
+}
+
+/// Reads chunk by chunk; ends after the first error.
+struct Chunks {
+    blob: Arc<Blob>,
+    inner: ParquetRecordBatchReader,
+    columns: Vec<String>,
+    rows: Box<dyn Iterator<Item = u32> + Send>,
+    failed: bool,
+}
+
+impl Iterator for Chunks {
+    type Item = Result<Chunk, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let chunk = self.inner.next()?.and_then(|batch| project(&batch, &self.columns));
+        Some(match chunk {
+            Ok(batch) => {
+                let rows = self.rows.by_ref().take(batch.num_rows()).collect();
+                Ok(Chunk { batch, rows })
+            }
+            Err(error) => {
+                self.failed = true;
+                Err(arrow_error(&self.blob, error))
+            }
+        })
+    }
+}
+
+fn selection_of(rows: &[u32]) -> RowSelection {
+    let mut selectors = Vec::new();
+    let mut next = 0;
+    for row in rows.iter().map(|row| *row as usize) {
+        if row > next {
+            selectors.push(RowSelector::skip(row - next));
+        }
+        selectors.push(RowSelector::select(1));
+        next = row + 1;
+    }
+    RowSelection::from(selectors)
+}
+
+/// Columns by name, in the order asked for.
+pub(crate) fn project(batch: &RecordBatch, columns: &[impl AsRef<str>]) -> Result<RecordBatch, ArrowError> {
+    let positions = columns.iter().map(|name| batch.schema().index_of(name.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    batch.project(&positions)
+}
+
+/// A damaged block shows up inside the Parquet reader's error; its own message says which file.
+fn read_error(blob: &Blob, error: ParquetError) -> ReadError {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<ReadError>() {
+            Ok(read) => *read,
+            Err(other) => blob.damaged(other.to_string()),
+        },
+        other => blob.damaged(other.to_string()),
+    }
+}
+
+fn arrow_error(blob: &Blob, error: ArrowError) -> ReadError {
+    match error {
+        ArrowError::ExternalError(inner) => match inner.downcast::<ParquetError>() {
+            Ok(parquet) => read_error(blob, *parquet),
+            Err(other) => blob.damaged(other.to_string()),
+        },
+        other => blob.damaged(other.to_string()),
+    }
+}
+
+/// The prune that reads everything, for callers that want all rows.
+pub const EVERYTHING: Prune = Prune::All;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! The index of a segment: one file that holds a tantivy segment and the fingerprints of its traces.
+//!
+//! ```text
+//!   ┌──────────┬───────────────┬──────────────┬──────────────┬──────────┬────────────────┬──────────┐
+//!   │ CLEWIDX1 │ tantivy files │ fingerprints │ block times  │ contents │ contents bytes │ CLEWIDX1 │
+//!   │ 8 bytes  │ one by one    │ 12 B a trace │ 16 B a block │ JSON     │ u64 LE         │ 8 bytes  │
+//!   └──────────┴───────────────┴──────────────┴──────────────┴──────────┴────────────────┴──────────┘
+//! ```
+//! A document is a block of [`BLOCK_ROWS`] rows, in row order; it holds each distinct term of its
+//! rows once. So a term that repeats in neighbours costs once, and a hit names rows to look at.
+//! Trace ids are not terms: random 16 bytes are the worst a dictionary can be given. A sorted list
+//! of (64-bit fingerprint, block) finds them in two reads.
+
+mod directory;
+mod fingerprints;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tantivy::directory::RamDirectory;
+use tantivy::schema::{BytesOptions, IndexRecordOption, Schema};
+use tantivy::{Directory, DocSet, Index, IndexSettings, TERMINATED, TantivyDocument, Term};
+
+use super::blob::Blob;
+use super::extract::BlockTerms;
+use super::order;
+use crate::scan::ReadError;
+use crate::schema::Table;
+use crate::terms::{Field, Prune};
+use crate::text::LONG_WORD;
+use arrow::array::RecordBatch;
+use directory::{Part, PartsDirectory};
+use fingerprints::Fingerprints;
+
+/// Rows of one document. Small enough that a rare hit reads one page, large enough that values repeat.
+pub const BLOCK_ROWS: usize = 256;
+
+const MAGIC: &[u8; 8] = b"CLEWIDX1";
+/// What tantivy's arena may take before it grows; the smallest it allows.
+const WRITER_BYTES: usize = 15_000_000;
+const TERM_FIELDS: [(Field, &str); 4] =
+    [(Field::Key, "key"), (Field::Tag, "tag"), (Field::Operation, "operation"), (Field::Word, "word")];
+
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    files: Vec<(PathBuf, Range<u64>)>,
+    fingerprints: Range<u64>,
+    /// Least and greatest time of each block, i64 LE.
+    times: Range<u64>,
+}
+
+/// The rows cannot be indexed: a fault of tantivy or of this program.
+#[derive(Debug, thiserror::Error)]
+#[error("the index cannot be written: {0}")]
+pub struct IndexError(#[from] tantivy::TantivyError);
+
+/// Builds the index of `batch`, whose rows are in the order of the Parquet file.
+pub fn build(table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
+    let schema = schema();
+    let fields = TERM_FIELDS.map(|(field, name)| (field, schema.get_field(name).expect("a field of the schema")));
+    let directory = RamDirectory::create();
+    let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+    let mut writer = Index::builder()
+        .schema(schema)
+        .settings(settings)
+        .single_segment_index_writer::<TantivyDocument>(directory.clone(), WRITER_BYTES)?;
+    let mut terms = BlockTerms::default();
+    for rows in blocks(batch.num_rows()) {
+        terms.collect(table, batch, rows);
+        let mut document = TantivyDocument::default();
+        for (field, term) in terms.iter() {
+            let (_, field) = fields.iter().find(|(known, _)| *known == field).expect("a field with terms");
+            document.add_bytes(*field, term);
+        }
+        writer.add_document(document)?;
+    }
+    let index = writer.finalize()?;
+    pack(&index, &directory, table, batch)
+}
+
+/// Row ranges of the blocks of a segment of `rows` rows.
+pub fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(BLOCK_ROWS).map(move |from| from..(from + BLOCK_ROWS).min(rows))
+}
+
+fn schema() -> Schema {
+    let mut schema = Schema::builder();
+    for (_, name) in TERM_FIELDS {
+        schema.add_bytes_field(name, BytesOptions::default().set_indexed());
+    }
+    schema.build()
+}
+
+fn pack(index: &Index, directory: &RamDirectory, table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
+    let mut packed = MAGIC.to_vec();
+    let mut files = Vec::new();
+    let names = index.searchable_segment_metas()?.into_iter().flat_map(|meta| meta.list_files());
+    for name in names.chain([PathBuf::from("meta.json")]) {
+        if !directory.exists(&name).map_err(tantivy::TantivyError::from)? {
+            continue; // tantivy lists files that a segment may have, such as deletes
+        }
+        let bytes = directory.open_read(&name).map_err(tantivy::TantivyError::from)?.read_bytes()?;
+        let from = packed.len() as u64;
+        packed.extend_from_slice(&bytes);
+        files.push((name, from..packed.len() as u64));
+    }
+    let from = packed.len() as u64;
+    fingerprints::write(&mut packed, batch);
+    let fingerprints = from..packed.len() as u64;
+    for rows in blocks(batch.num_rows()) {
+        let times = &order::times(table, batch)[rows];
+        let bounds = [times.iter().min(), times.iter().max()].map(|bound| bound.copied().unwrap_or_default());
+        packed.extend(bounds.iter().flat_map(|bound| bound.to_le_bytes()));
+    }
+    let times = fingerprints.end..packed.len() as u64;
+    let contents = Contents { files, fingerprints, times };
+    let from = packed.len();
+    serde_json::to_writer(&mut packed, &contents).expect("a Vec takes every write");
+    let length = (packed.len() - from) as u64;
+    packed.extend_from_slice(&length.to_le_bytes());
+    packed.extend_from_slice(MAGIC);
+    Ok(packed)
+}
+
+/// An opened index.
+pub struct IndexReader {
+    blob: Arc<Blob>,
+    reader: tantivy::SegmentReader,
+    schema: Schema,
+    fingerprints: Fingerprints,
+    times: Vec<(i64, i64)>,
+}
+
+impl IndexReader {
+    pub fn open(blob: Arc<Blob>) -> Result<Self, ReadError> {
+        let contents = contents(&blob)?;
+        let parts = contents
+            .files
+            .iter()
+            .map(|(name, range)| (name.clone(), Arc::new(Part::new(blob.clone(), range.clone()))))
+            .collect();
+        let open = || -> tantivy::Result<_> {
+            let index = Index::open(PartsDirectory::new(parts))?;
+            let [segment] = index.searchable_segments()?.try_into().map_err(|segments: Vec<_>| {
+                tantivy::TantivyError::InternalError(format!("{} segments where one was written", segments.len()))
+            })?;
+            Ok((tantivy::SegmentReader::open(&segment)?, index.schema()))
+        };
+        let (reader, schema) = open().map_err(|error| blob.damaged(error.to_string()))?;
+        let times = blob.read(contents.times)?;
+        let bound = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_le_bytes);
+        let times: Vec<_> = times.as_chunks::<16>().0.iter().map(|t| (bound(&t[..8]), bound(&t[8..]))).collect();
+        if reader.max_doc() as usize != times.len() {
+            return Err(blob.damaged(format!("{} documents for {} blocks", reader.max_doc(), times.len())));
+        }
+        let fingerprints = Fingerprints::open(&blob, contents.fingerprints)?;
+        Ok(Self { blob, reader, schema, fingerprints, times })
+    }
+
+    /// Numbers of the blocks that may hold a matching row, ascending; None: all of them.
+    pub fn blocks(&self, prune: &Prune) -> Result<Option<Vec<u32>>, ReadError> {
+        match prune {
+            Prune::All => Ok(None),
+            Prune::Term(Field::TraceId, id) => self.fingerprints.find(&self.blob, id).map(Some),
+            Prune::Term(field, term) => self.postings(*field, term).map(Some),
+            Prune::WordContaining(part) => self.words_containing(part).map(Some),
+            Prune::Every(all) => {
+                let mut found: Option<Vec<u32>> = None;
+                for one in all {
+                    let Some(blocks) = self.blocks(one)? else { continue };
+                    let kept = match found {
+                        None => blocks,
+                        Some(found) => found.into_iter().filter(|b| blocks.binary_search(b).is_ok()).collect(),
+                    };
+                    if kept.is_empty() {
+                        return Ok(Some(kept));
+                    }
+                    found = Some(kept);
+                }
+                Ok(found)
+            }
+            Prune::Any(any) => {
+                let mut found = BTreeSet::new();
+                for one in any {
+                    match self.blocks(one)? {
+                        None => return Ok(None),
+                        Some(blocks) => found.extend(blocks),
+                    }
+                }
+                Ok(Some(found.into_iter().collect()))
+            }
+        }
+    }
+
+    /// Adds the distinct terms of `field` that begin with `prefix`, in order, until `found` holds `limit`.
+    pub fn terms(&self, field: Field, prefix: &[u8], limit: usize, found: &mut BTreeSet<Vec<u8>>) -> Result<(), ReadError> {
+        if field == Field::TraceId {
+            return Ok(());
+        }
+        let inverted = self.inverted(field)?;
+        let mut stream = inverted.terms().range().ge(prefix).into_stream().map_err(|error| self.io(error))?;
+        // Only the first `limit` of all matter; those of other segments may be smaller.
+        let mut taken = 0;
+        while taken < limit && stream.advance() && stream.key().starts_with(prefix) {
+            found.insert(stream.key().to_vec());
+            taken += 1;
+        }
+        Ok(())
+    }
+
+    /// Bytes that this reader keeps in memory, about: dictionaries are read whole.
+    pub fn memory(&self) -> usize {
+        (self.blob.len() / 2) as usize + self.fingerprints.memory()
+    }
+
+    /// Least and greatest time of each block, ns.
+    pub fn times(&self) -> &[(i64, i64)] {
+        &self.times
+    }
+
+    fn inverted(&self, field: Field) -> Result<Arc<tantivy::InvertedIndexReader>, ReadError> {
+        let (_, name) = TERM_FIELDS.iter().find(|(known, _)| *known == field).expect("a field with terms");
+        let field = self.schema.get_field(name).map_err(|error| self.blob.damaged(error.to_string()))?;
+        self.reader.inverted_index(field).map_err(|error| self.blob.damaged(error.to_string()))
+    }
+
+    fn postings(&self, field: Field, term: &[u8]) -> Result<Vec<u32>, ReadError> {
+        let inverted = self.inverted(field)?;
+        let (_, name) = TERM_FIELDS.iter().find(|(known, _)| *known == field).expect("a field with terms");
+        let field = self.schema.get_field(name).map_err(|error| self.blob.damaged(error.to_string()))?;
+        let term = Term::from_field_bytes(field, term);
+        match inverted.read_postings(&term, IndexRecordOption::Basic).map_err(|error| self.io(error))? {
+            Some(postings) => Ok(documents(postings)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn words_containing(&self, part: &str) -> Result<Vec<u32>, ReadError> {
+        let inverted = self.inverted(Field::Word)?;
+        let finder = memchr::memmem::Finder::new(part);
+        let mut stream = inverted.terms().stream().map_err(|error| self.io(error))?;
+        let mut found = BTreeSet::new();
+        while stream.advance() {
+            if finder.find(stream.key()).is_some() || stream.key() == LONG_WORD.as_bytes() {
+                let postings = inverted
+                    .read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)
+                    .map_err(|error| self.io(error))?;
+                found.extend(documents(postings));
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    fn io(&self, error: std::io::Error) -> ReadError {
+        self.blob.damaged(error.to_string())
+    }
+}
+
+fn documents(mut postings: impl DocSet) -> Vec<u32> {
+    let mut found = Vec::with_capacity(postings.size_hint() as usize);
+    let mut document = postings.doc();
+    while document != TERMINATED {
+        found.push(document);
+        document = postings.advance();
+    }
+    found
+}
+
+fn contents(blob: &Blob) -> Result<Contents, ReadError> {
+    let tail = 8 + MAGIC.len() as u64;
+    let foreign = || blob.damaged("not an index of this version");
+    let from = blob.len().checked_sub(tail).ok_or_else(foreign)?;
+    let end = blob.read(from..blob.len())?;
+    let (length, magic) = end.split_at(8);
+    if magic != MAGIC {
+        return Err(foreign());
+    }
+    let length = u64::from_le_bytes(length.try_into().map_err(|_| foreign())?);
+    let json = blob.read(from.checked_sub(length).ok_or_else(foreign)?..from)?;
+    let contents: Contents = serde_json::from_slice(&json).map_err(|error| blob.damaged(error.to_string()))?;
+    let inside = |range: &Range<u64>| range.start <= range.end && range.end <= blob.len();
+    let parts = contents.files.iter().map(|(_, range)| range).chain([&contents.fingerprints, &contents.times]);
+    if parts.into_iter().all(inside) {
+        Ok(contents)
+    } else {
+        Err(blob.damaged("its contents lie outside of it"))
+    }
+}

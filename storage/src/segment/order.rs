@@ -1,0 +1,81 @@
+//! The order of rows in a segment: what is read together lies together.
+//!
+//! Spans: whole traces, by the trace's first start. So a trace is a few neighbouring rows, and
+//! neighbouring traces are of one time, which time ranges and newest-first searches use.
+//! Logs: by time, then row id. Metrics: by name, then time.
+
+use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{Int32Type, TimestampNanosecondType, UInt64Type};
+use arrow::error::ArrowError;
+use hashbrown::HashMap;
+
+use crate::schema::{Table, col};
+
+/// One batch of all rows, in the order of `table`.
+pub fn ordered(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let all = concat_batches(&table.schema(), batches)?;
+    let order = match table {
+        Table::Spans => span_order(&all),
+        Table::Logs => log_order(&all),
+        Table::Metrics => metric_order(&all),
+    };
+    take_record_batch(&all, &UInt32Array::from(order))
+}
+
+/// Values of the time column, ns.
+pub fn times(table: Table, batch: &RecordBatch) -> &[i64] {
+    batch
+        .column_by_name(table.time_column())
+        .and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>())
+        .map_or(&[], |column| column.values().as_ref())
+}
+
+/// Least and greatest time; None without rows.
+pub fn time_bounds(table: Table, batch: &RecordBatch) -> Option<(i64, i64)> {
+    let times = times(table, batch);
+    Some((*times.iter().min()?, *times.iter().max()?))
+}
+
+fn span_order(batch: &RecordBatch) -> Vec<u32> {
+    let times = times(Table::Spans, batch);
+    let traces = batch.column(0).as_fixed_size_binary();
+    let spans = batch.column(1).as_fixed_size_binary();
+    let mut first = HashMap::with_capacity(times.len() / 8);
+    for (row, time) in times.iter().enumerate() {
+        let start = first.entry(traces.value(row)).or_insert(*time);
+        *start = (*start).min(*time);
+    }
+    let keys: Vec<_> = (0..times.len())
+        .map(|row| (first[traces.value(row)], traces.value(row), times[row], spans.value(row)))
+        .collect();
+    sorted_by_key(&keys)
+}
+
+fn log_order(batch: &RecordBatch) -> Vec<u32> {
+    let ids = batch.column_by_name(col::ROW_ID).and_then(|c| c.as_primitive_opt::<UInt64Type>());
+    let keys: Vec<_> = times(Table::Logs, batch)
+        .iter()
+        .enumerate()
+        .map(|(row, time)| (*time, ids.map_or(0, |ids| ids.value(row))))
+        .collect();
+    sorted_by_key(&keys)
+}
+
+fn metric_order(batch: &RecordBatch) -> Vec<u32> {
+    let names = batch.column_by_name(col::METRIC_NAME).and_then(|c| c.as_dictionary_opt::<Int32Type>());
+    let name = |row: usize| {
+        let names = names?;
+        names.key(row).and_then(|key| names.values().as_string_opt::<i32>().map(|values| values.value(key)))
+    };
+    let keys: Vec<_> =
+        times(Table::Metrics, batch).iter().enumerate().map(|(row, time)| (name(row), *time)).collect();
+    sorted_by_key(&keys)
+}
+
+/// Rows in the order of their keys; equal keys stay as they came.
+fn sorted_by_key<K: Ord>(keys: &[K]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+    order.sort_by(|a, b| keys[*a as usize].cmp(&keys[*b as usize]));
+    order
+}
