@@ -3,10 +3,16 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`otlp::view`] | OTLP protobuf requests read in place: one pass, nothing copied |
+//! | [`otlp::json`] | OTLP/JSON requests turned into OTLP protobuf, so that there is one path behind them |
+//! | [`otlp::traces`] | OTLP/JSON answers (`TracesData`), as Jaeger v3 and Tempo send them |
 //! | [`otlp::messages`] | the generated OTLP messages and gRPC services, for service names, tests and clients |
+//! | [`rpc`] | answers to an OTLP sender: export responses and `google.rpc.Status` |
+//! | [`jaeger`] | Jaeger's JSON: the v1 envelope and traces, the v3 summaries |
 //!
 //! This crate knows no other crate of the workspace: no storage, no HTTP, no configuration. It does not
 //! judge what it reads either: an all-zero trace id, a span that ends before it starts or text that is
 //! not UTF-8 is handed over as sent, and the collector decides.
 
+pub mod jaeger;
 pub mod otlp;
+pub mod rpc;

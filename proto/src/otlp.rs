@@ -1,5 +1,7 @@
 //! OTLP: the protocol of OpenTelemetry.
 
+pub mod json;
+pub mod traces;
 pub mod view;
 
 /// The generated messages and gRPC services of `opentelemetry-proto`.

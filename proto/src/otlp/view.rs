@@ -49,3 +49,5 @@ pub trait View<'a>: Default {
     }
 }
 
+#[cfg(test)]
+mod tests;
