@@ -1,1 +1,82 @@
-fn main(){}
+//! `clew`: distributed tracing and log aggregation in one binary.
+//!
+//! * [`serve`] wires the crates together and runs them; [`config`] is what a user may set.
+//! * [`demo`] makes the traffic of a small shop; [`replay`] sends files; both through [`send`].
+//! * [`check`] verifies a data directory.
+
+mod check;
+mod config;
+mod demo;
+mod replay;
+mod send;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Distributed tracing and log aggregation: OTLP in, search, call chains and service graph out.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: config::Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Takes OTLP, stores it, answers queries and serves the web UI (what `clew` alone does).
+    Serve(config::Options),
+    /// Sends the traffic of a small shop, as if it ran: gateway, HTTP, gRPC, Dubbo, queues, databases, faults.
+    Demo(demo::Options),
+    /// Sends files of OTLP JSON or protobuf, Jaeger JSON, Zipkin JSON, or plain log lines.
+    Replay(replay::Options),
+    /// Verifies checksums, catalogue, indexes and log of a data directory.
+    Check(check::Options),
+}
+
+/// What ends the program other than well.
+enum Failure {
+    /// The command line or the configuration is wrong: exit 2.
+    Usage(String),
+    /// It did not work: exit 1.
+    Failed(String),
+}
+
+impl Failure {
+    fn failed(error: impl std::fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
+        runtime.block_on(async {
+            match cli.command {
+                None => serve::run(cli.serve).await,
+                Some(Command::Serve(options)) => serve::run(options).await,
+                Some(Command::Demo(options)) => demo::run(options).await,
+                Some(Command::Replay(options)) => replay::run(options).await,
+                Some(Command::Check(options)) => check::run(options).await,
+            }
+        })
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(message)) => {
+            eprintln!("clew: {message}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(message)) => {
+            eprintln!("clew: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -16,10 +16,18 @@
 //! It does not know OTLP, HTTP, or any query language.
 
 pub mod attrs;
+mod buffer;
+pub mod catalog;
+pub mod check;
 pub mod ids;
+pub mod lake;
 pub mod scan;
 pub mod schema;
 pub mod segment;
+mod snapshot;
 pub mod store;
 pub mod terms;
+#[cfg(test)]
+mod testing;
 pub mod text;
+pub mod wal;

@@ -1,11 +1,8 @@
 //! Reading rows out of one snapshot: live batches and segments alike.
 
-use std::collections::BTreeSet;
-
 use arrow::record_batch::RecordBatch;
 
-use crate::schema::Table;
-use crate::terms::{Field, Prune};
+use crate::terms::Prune;
 
 /// What can be said of a failed read: the answer lacks these rows and must say so.
 #[derive(Debug, Clone, thiserror::Error)]

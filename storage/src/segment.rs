@@ -2,7 +2,7 @@
 
 pub mod blob;
 mod cache;
-mod extract;
+pub(crate) mod extract;
 mod index;
 mod order;
 mod parquet;
@@ -20,7 +20,7 @@ use arrow::error::ArrowError;
 
 use crate::scan::{Chunk, Read, ReadError};
 use crate::schema::Table;
-use crate::terms::{Field, Prune};
+use crate::terms::Field;
 use blob::{Blob, Checksums};
 pub use cache::ReaderCache;
 use index::IndexReader;
@@ -65,9 +65,10 @@ pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Resul
 /// What the catalogue knows of a segment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentMeta {
+    /// Given by the catalogue.
     pub id: i64,
     pub table: Table,
-    /// Relative to the data directory.
+    /// Relative to the lake's directory.
     pub parquet: PathBuf,
     pub index: PathBuf,
     pub parquet_bytes: u64,
@@ -110,9 +111,8 @@ impl Segment {
 
     fn open(&self) -> Result<Readers, ReadError> {
         let meta = &self.meta;
-        let name = |path: &Path| path.to_string_lossy().into_owned();
         let blob = |path: &Path, bytes: u64, checksums: &Checksums| {
-            Blob::open(&self.root.join(path), &name(path), bytes, checksums.clone()).map(Arc::new)
+            Blob::open(&self.root.join(path), &path.to_string_lossy(), bytes, checksums.clone()).map(Arc::new)
         };
         let parquet = blob(&meta.parquet, meta.parquet_bytes, &meta.parquet_checksums)?;
         let metadata = parquet::metadata(&parquet).map_err(|error| read_error(&parquet, error))?;
@@ -265,9 +265,6 @@ fn arrow_error(blob: &Blob, error: ArrowError) -> ReadError {
         other => blob.damaged(other.to_string()),
     }
 }
-
-/// The prune that reads everything, for callers that want all rows.
-pub const EVERYTHING: Prune = Prune::All;
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,16 @@ pub struct BlockTerms {
 impl BlockTerms {
     /// Fills this with the terms of `rows` of `batch`.
     pub fn collect(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
+        self.collect_tags(table, batch, rows.clone());
+        if table == Table::Logs {
+            for_each_text(batch, col::BODY, rows, |text| {
+                text::for_each_word(text, |word| self.add(Field::Word, word.as_bytes()));
+            });
+        }
+    }
+
+    /// The same without the words of texts.
+    pub fn collect_tags(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
         self.arena.clear();
         self.terms.clear();
         self.seen.clear();
@@ -101,8 +111,7 @@ impl BlockTerms {
                 self.tag(intrinsic::SPAN_ID, &hex::encode(ids.value(row)));
             }
         }
-        self.attributes(batch, "log", rows.clone());
-        for_each_text(batch, col::BODY, rows, |text| text::for_each_word(text, |word| self.add(Field::Word, word.as_bytes())));
+        self.attributes(batch, "log", rows);
     }
 
     fn dictionary(&mut self, batch: &RecordBatch, column: &str, key: &str, rows: Range<usize>) {

@@ -97,12 +97,13 @@ fn schema() -> Schema {
 fn pack(index: &Index, directory: &RamDirectory, table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
     let mut packed = MAGIC.to_vec();
     let mut files = Vec::new();
-    let names = index.searchable_segment_metas()?.into_iter().flat_map(|meta| meta.list_files());
-    for name in names.chain([PathBuf::from("meta.json")]) {
+    let mut names: Vec<PathBuf> = index.load_metas()?.list_segment_files().into_iter().collect();
+    names.sort();
+    for name in names.into_iter().chain([PathBuf::from("meta.json")]) {
         if !directory.exists(&name).map_err(tantivy::TantivyError::from)? {
             continue; // tantivy lists files that a segment may have, such as deletes
         }
-        let bytes = directory.open_read(&name).map_err(tantivy::TantivyError::from)?.read_bytes()?;
+        let bytes = directory.open_read(&name).map_err(tantivy::TantivyError::from)?.read_bytes().map_err(tantivy::TantivyError::from)?;
         let from = packed.len() as u64;
         packed.extend_from_slice(&bytes);
         files.push((name, from..packed.len() as u64));

@@ -4,8 +4,8 @@
 //! neighbouring traces are of one time, which time ranges and newest-first searches use.
 //! Logs: by time, then row id. Metrics: by name, then time.
 
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{AsArray, DynComparator, RecordBatch, UInt32Array, make_comparator};
+use arrow::compute::{SortOptions, concat_batches, take_record_batch};
 use arrow::datatypes::{Int32Type, TimestampNanosecondType, UInt64Type};
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
@@ -20,7 +20,41 @@ pub fn ordered(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, Arr
         Table::Logs => log_order(&all),
         Table::Metrics => metric_order(&all),
     };
+    let order = if table == Table::Spans { without_duplicates(&all, order)? } else { order };
     take_record_batch(&all, &UInt32Array::from(order))
+}
+
+/// Drops spans that were sent twice: equal in everything but when they were received. Exporters
+/// that batch anew before a retry make them, and the request hash cannot see it.
+fn without_duplicates(batch: &RecordBatch, order: Vec<u32>) -> Result<Vec<u32>, ArrowError> {
+    let times = times(Table::Spans, batch);
+    let (traces, spans) = (batch.column(0).as_fixed_size_binary(), batch.column(1).as_fixed_size_binary());
+    let key = |row: u32| (traces.value(row as usize), times[row as usize], spans.value(row as usize));
+    let mut comparators = Vec::new();
+    let mut kept: Vec<u32> = Vec::with_capacity(order.len());
+    for row in order {
+        let twins = kept.iter().rev().take_while(|before| key(**before) == key(row));
+        let mut twin = false;
+        for before in twins {
+            if comparators.is_empty() {
+                comparators = content_comparators(batch)?;
+            }
+            twin |= comparators.iter().all(|equal| equal(*before as usize, row as usize).is_eq());
+        }
+        if !twin {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
+}
+
+fn content_comparators(batch: &RecordBatch) -> Result<Vec<DynComparator>, ArrowError> {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    columns
+        .filter(|(field, _)| field.name() != col::RECEIVED_TIME)
+        .map(|(_, column)| make_comparator(column, column, SortOptions::default()))
+        .collect()
 }
 
 /// Values of the time column, ns.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::PageIndexPolicy;
@@ -25,14 +25,14 @@ const PAGE_ROWS: usize = 1024;
 const PAGE_BYTES: usize = 64 << 10;
 
 /// The Arrow schema with the field ids that the catalogue knows the columns by.
-pub fn file_schema(table: Table, field_id: impl Fn(Table, &str) -> i32) -> SchemaRef {
+pub fn file_schema(table: Table, field_id: impl Fn(&str) -> Option<i32>) -> SchemaRef {
     let fields: Vec<Field> = table
         .schema()
         .fields()
         .iter()
         .map(|field| {
-            let id = field_id(table, field.name()).to_string();
-            field.as_ref().clone().with_metadata([(parquet::arrow::PARQUET_FIELD_ID_META_KEY.to_owned(), id)].into())
+            let id = field_id(field.name()).map(|id| (PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string()));
+            field.as_ref().clone().with_metadata(id.into_iter().collect())
         })
         .collect();
     Arc::new(Schema::new(fields))

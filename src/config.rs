@@ -1,0 +1,133 @@
+//! What a user may set: on the command line, in the environment, or in a file, in this order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::Failure;
+
+/// Every option is also `CLEW_<OPTION>` in the environment, and the same key in the file.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Options {
+    /// Where everything is kept; created if missing [default: ./clew-data]
+    #[arg(long, env = "CLEW_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// UI and query APIs [default: 127.0.0.1:4319]
+    #[arg(long, env = "CLEW_HTTP")]
+    http: Option<SocketAddr>,
+    /// OTLP over gRPC [default: 127.0.0.1:4317]
+    #[arg(long, env = "CLEW_OTLP_GRPC")]
+    otlp_grpc: Option<SocketAddr>,
+    /// OTLP over HTTP [default: 127.0.0.1:4318]
+    #[arg(long, env = "CLEW_OTLP_HTTP")]
+    otlp_http: Option<SocketAddr>,
+    /// Rows older than this are dropped, such as `72h` or `30d` [default: kept for ever]
+    #[arg(long, env = "CLEW_RETENTION", value_parser = parse_duration)]
+    #[serde(deserialize_with = "duration")]
+    retention: Option<Duration>,
+    /// A further name or address that browsers may use for the UI; may be repeated
+    #[arg(long = "allow-host", env = "CLEW_ALLOW_HOST", value_delimiter = ',')]
+    allow_host: Vec<String>,
+    /// TOML file with the same keys
+    #[arg(long, env = "CLEW_CONFIG")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+}
+
+/// Everything decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub http: SocketAddr,
+    pub otlp_grpc: SocketAddr,
+    pub otlp_http: SocketAddr,
+    pub retention: Option<Duration>,
+    pub allow_host: Vec<String>,
+}
+
+impl Options {
+    /// Fills in the file, then the defaults.
+    pub fn resolve(self) -> Result<Config, Failure> {
+        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Ok(Config {
+            data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| "clew-data".into()),
+            http: self.http.or(file.http).unwrap_or_else(|| local(4319)),
+            otlp_grpc: self.otlp_grpc.or(file.otlp_grpc).unwrap_or_else(|| local(4317)),
+            otlp_http: self.otlp_http.or(file.otlp_http).unwrap_or_else(|| local(4318)),
+            retention: self.retention.or(file.retention),
+            allow_host: if self.allow_host.is_empty() { file.allow_host } else { self.allow_host },
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<Options, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    toml::from_str(&text).map_err(|error| wrong(&error))
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+/// A number and a unit: s, m, h, d or w.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration: write a number and s, m, h, d or w, such as 72h");
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(at);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(options: Options) -> Config {
+        match options.resolve() {
+            Ok(config) => config,
+            Err(Failure::Usage(message) | Failure::Failed(message)) => panic!("{message}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("clew.toml");
+        std::fs::write(&path, "http = \"127.0.0.1:1\"\nretention = \"3d\"\n").expect("written");
+        let options =
+            Options { http: Some("127.0.0.1:2".parse().expect("address")), config: Some(path), ..Options::default() };
+        let config = resolved(options);
+        assert_eq!(config.http.port(), 2);
+        assert_eq!(config.retention, Some(Duration::from_secs(3 * 86_400)));
+        assert_eq!(config.otlp_grpc.port(), 4317);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        assert!(toml::from_str::<Options>("retentoin = \"3d\"").is_err());
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_are_not_zero() {
+        assert_eq!(parse_duration("90m"), Ok(Duration::from_secs(5_400)));
+        for wrong in ["", "h", "5", "0d", "5y", "-1h", "99999999999999999999w"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

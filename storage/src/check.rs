@@ -1,0 +1,1 @@
+//! `clew check`: is everything that was acknowledged still there, and whole?

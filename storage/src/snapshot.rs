@@ -1,0 +1,135 @@
+//! A consistent view of the store: live batches and segments, each row in one of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use crate::buffer::LiveBatch;
+use crate::scan::{Chunk, Read, ReadError};
+use crate::schema::Table;
+use crate::segment::Segment;
+use crate::terms::Field;
+
+/// Everything acknowledged when it was taken, each row once.
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(crate) view: Arc<View>,
+}
+
+/// What is where. Replaced as a whole, so that a flush moves rows in one step.
+#[derive(Clone, Default)]
+pub(crate) struct View {
+    tables: [TableView; Table::ALL.len()],
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct TableView {
+    /// Being written to a segment.
+    pub(crate) frozen: Vec<Arc<LiveBatch>>,
+    pub(crate) live: Vec<Arc<LiveBatch>>,
+    /// Shared, for an append must not copy a long list.
+    pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+}
+
+impl View {
+    pub(crate) fn table(&self, table: Table) -> &TableView {
+        &self.tables[table as usize]
+    }
+
+    pub(crate) fn table_mut(&mut self, table: Table) -> &mut TableView {
+        &mut self.tables[table as usize]
+    }
+
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &Arc<LiveBatch>> {
+        self.tables.iter().flat_map(|table| table.frozen.iter().chain(&table.live))
+    }
+
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.tables.iter().flat_map(|table| table.segments.iter())
+    }
+}
+
+impl Snapshot {
+    /// Sources whose time bounds meet `from..to`, newest last row first.
+    pub fn sources(&self, table: Table, from: i64, to: i64) -> Vec<Source> {
+        let view = self.view.table(table);
+        let live = view.frozen.iter().chain(&view.live).map(|batch| Source::Live(batch.clone()));
+        let stored = view.segments.iter().map(|segment| Source::Stored(segment.clone()));
+        let mut sources: Vec<_> = live
+            .chain(stored)
+            .filter(|source| {
+                let (least, greatest) = source.time_bounds();
+                greatest >= from && (least < to || to == i64::MAX)
+            })
+            .collect();
+        sources.sort_by_key(|source| std::cmp::Reverse(source.time_bounds().1));
+        sources
+    }
+
+    /// Distinct terms of a field that begin with `prefix`, of sources that meet `from..to`, in order;
+    /// the first `limit` of them, and what could not be read.
+    pub fn terms(
+        &self,
+        table: Table,
+        field: Field,
+        prefix: &[u8],
+        from: i64,
+        to: i64,
+        limit: usize,
+    ) -> (BTreeSet<Vec<u8>>, Vec<ReadError>) {
+        let (mut found, mut errors) = (BTreeSet::new(), Vec::new());
+        for source in self.sources(table, from, to) {
+            match &source {
+                Source::Live(batch) => batch.terms(field, prefix, limit, &mut found),
+                Source::Stored(segment) => {
+                    errors.extend(segment.terms(field, prefix, limit, &mut found).err());
+                }
+            }
+            while found.len() > limit {
+                found.pop_last();
+            }
+        }
+        (found, errors)
+    }
+}
+
+/// A live batch or a segment: rows of one table that never change.
+#[derive(Clone)]
+pub enum Source {
+    Live(Arc<LiveBatch>),
+    Stored(Arc<Segment>),
+}
+
+impl Source {
+    /// Least and greatest value of the time column, ns.
+    pub fn time_bounds(&self) -> (i64, i64) {
+        match self {
+            Source::Live(batch) => batch.time_bounds(),
+            Source::Stored(segment) => (segment.meta().min_time, segment.meta().max_time),
+        }
+    }
+
+    pub fn row_count(&self) -> u64 {
+        match self {
+            Source::Live(batch) => batch.row_count() as u64,
+            Source::Stored(segment) => segment.meta().rows,
+        }
+    }
+
+    /// Chunks of rows that may match, in row order. Blocking.
+    pub fn read(&self, read: &Read<'_>) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
+        match self {
+            Source::Live(batch) => Ok(Box::new(batch.read(read)?.into_iter().map(Ok))),
+            Source::Stored(segment) => segment.read(read),
+        }
+    }
+
+    /// Columns of the rows with these numbers (ascending), in that order. Blocking.
+    pub fn fetch(&self, columns: &[&str], rows: &[u32]) -> Result<RecordBatch, ReadError> {
+        match self {
+            Source::Live(batch) => batch.fetch(columns, rows),
+            Source::Stored(segment) => segment.fetch(columns, rows),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! From the live buffer to segments: encode, write, commit, switch the view.
+
+use super::*;
+use crate::catalog::{Change, NewSegment};
+use crate::lake::LakeError;
+use crate::segment::blob::Checksums;
+use crate::segment::{self, Encoded, EncodeError, Segment, SegmentMeta};
+
+/// Nothing was changed; what was to be written is where it was.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    #[error(transparent)]
+    Catalog(#[from] crate::catalog::CatalogError),
+    #[error("a stored segment cannot be read: {0}")]
+    Read(#[from] crate::scan::ReadError),
+    #[error("a thread ended early: {0}")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+impl Store {
+    /// Writes the live buffer to segments; rows written. When it fails the rows stay where they
+    /// are, durable and visible, and the next flush takes them along.
+    pub async fn flush(&self) -> Result<u64, WriteError> {
+        let _alone = self.maintenance.lock().await;
+        let sequence = self.freeze().await;
+        let view = self.view.load_full();
+        let mut written = Vec::new();
+        for table in Table::ALL {
+            let batches: Vec<RecordBatch> = view.table(table).frozen.iter().map(|batch| batch.rows().clone()).collect();
+            written.extend(self.write_segment(table, batches).await?);
+        }
+        if written.is_empty() {
+            return Ok(0);
+        }
+        let rows = written.iter().map(|segment| segment.meta.rows).sum();
+        let checkpoint = Some(sequence);
+        let segments = self.commit(written, Vec::new(), checkpoint).await?;
+        self.change(|view| {
+            for table in Table::ALL {
+                view.table_mut(table).frozen.clear();
+            }
+            add(view, segments);
+        });
+        if let Some(wal) = self.wal.get() {
+            wal.checkpoint(sequence, self.settings.clock.now());
+        }
+        tracing::debug!(rows, sequence, "flushed");
+        Ok(rows)
+    }
+
+    /// Sets the live rows apart; the last sequence that they hold.
+    async fn freeze(&self) -> u64 {
+        let _everyone = self.gate.write().await;
+        self.change(|view| {
+            for table in Table::ALL {
+                let part = view.table_mut(table);
+                part.frozen.append(&mut part.live);
+            }
+        });
+        self.last_sequence.load(Ordering::SeqCst)
+    }
+
+    /// Encodes and writes files; None without rows. What is written is garbage until committed.
+    pub(super) async fn write_segment(
+        &self,
+        table: Table,
+        batches: Vec<RecordBatch>,
+    ) -> Result<Option<Written>, WriteError> {
+        if batches.is_empty() {
+            return Ok(None);
+        }
+        let schema = segment::file_schema(table, |column| self.catalog.field_id(table, column));
+        let encoded = tokio::task::spawn_blocking(move || segment::encode(table, schema, &batches)).await??;
+        let Some(encoded) = encoded else { return Ok(None) };
+        let name = format!("{}/{:016x}-{:016x}", folder(table), encoded.min_time, random());
+        let Encoded { parquet, parquet_footer, index, rows, min_time, max_time } = encoded;
+        let meta = SegmentMeta {
+            id: 0, // given by the catalogue
+            table,
+            parquet: format!("{name}.parquet").into(),
+            index: format!("{name}.index").into(),
+            parquet_bytes: parquet.len() as u64,
+            index_bytes: index.len() as u64,
+            rows: rows.num_rows() as u64,
+            min_time,
+            max_time,
+            parquet_checksums: Checksums::of(&parquet),
+            index_checksums: Checksums::of(&index),
+        };
+        self.lake.put(&format!("{name}.parquet"), parquet.into()).await?;
+        self.lake.put(&format!("{name}.index"), index.into()).await?;
+        Ok(Some(Written { segment: NewSegment::new(&meta, parquet_footer, &rows), meta }))
+    }
+
+    /// One catalogue transaction; the segments as they now are.
+    pub(super) async fn commit(
+        &self,
+        written: Vec<Written>,
+        remove: Vec<i64>,
+        checkpoint: Option<u64>,
+    ) -> Result<Vec<Arc<Segment>>, WriteError> {
+        let add = written.iter().map(|written| written.segment.clone()).collect();
+        let committed = self.catalog.commit(Change { add, remove, checkpoint }).await?;
+        let segments = written.into_iter().zip(committed.segment_ids).map(|(written, id)| {
+            let meta = SegmentMeta { id, ..written.meta };
+            Arc::new(Segment::new(meta, self.lake.root(), self.cache.clone()))
+        });
+        Ok(segments.collect())
+    }
+}
+
+/// A segment whose files are on disk.
+pub(super) struct Written {
+    pub(super) meta: SegmentMeta,
+    segment: NewSegment,
+}
+
+/// Where a table's files are, relative to the lake's directory: DuckLake's `schema/table`.
+fn folder(table: Table) -> String {
+    format!("main/{}", table.name())
+}
+
+pub(super) fn add(view: &mut View, segments: Vec<Arc<Segment>>) {
+    for segment in segments {
+        Arc::make_mut(&mut view.table_mut(segment.meta().table).segments).push(segment);
+    }
+}
+
+/// Sets files of one time apart; a clash would fail at the catalogue's unique path.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
