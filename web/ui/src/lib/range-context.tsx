@@ -25,7 +25,12 @@ const Context = createContext<TimeContext | null>(null);
 export function RangeProvider({ children }: { children: ReactNode }) {
   const search = useSearch();
   const [path] = useLocation();
-  const time = useMemo(() => parseState(timeCodec, search), [search]);
+  const named = useMemo(() => parseState(timeCodec, search), [search]);
+  const kept = useRef(named);
+  // A trace has no time range of its own; the one it was found in waits for the next page.
+  const timeless = /^\/traces?\/./.test(path);
+  if (!timeless) kept.current = named;
+  const time = timeless ? kept.current : named;
   const [now, setNow] = useState(() => Date.now());
   const [auto, choose] = useState(() => Number(read('auto') ?? '0') || 0);
   const relative = isRelative(time.to);

@@ -1,13 +1,14 @@
 // Traces: query, scatter, table.
 
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
-import { useCallback, useMemo, useState } from 'react';
-import { useLocation } from 'wouter';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useLocation, useSearch } from 'wouter';
 import { get } from '../../api/client';
 import type { TracePage, TraceSummary } from '../../api/types';
 import { useT } from '../../i18n';
 import { queryDuration } from '../../lib/format';
 import { useKeys } from '../../lib/keys';
+import { rememberSearch } from '../../lib/last-search';
 import { useRange, useWatchWhileEmpty } from '../../lib/range-context';
 import { fromMs, toLink, toMs } from '../../lib/time';
 import { useUrlState } from '../../lib/use-url-state';
@@ -16,7 +17,7 @@ import { ErrorState, LoadMore, Loading, NotesView } from '../../parts/states';
 import { QueryBar } from '../../query/QueryBar';
 import { isTraceQl, setTerm } from '../../query/terms';
 import { rangeParams } from '../../query/use-suggestions';
-import { tracePath } from '../../routes';
+import { paths, tracePath } from '../../routes';
 import { Bar } from '../../shell/Bar';
 import { Button } from '../../ui/Button';
 import type { Point } from '../../viz/scatter';
@@ -32,6 +33,8 @@ export function TracesPage() {
   const t = useT();
   const [state, patch] = useUrlState(tracesCodec);
   const { range, refresh } = useRange();
+  const address = useSearch();
+  useEffect(() => rememberSearch(paths.traces, address === '' ? '' : `?${address}`), [address]);
   const [, navigate] = useLocation();
   const [selected, select] = useState(-1);
   const params = { q: state.q, ...rangeParams(range), limit: PAGE };

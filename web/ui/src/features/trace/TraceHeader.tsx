@@ -1,0 +1,117 @@
+// Figures of the trace, the share of each service, and the choice of lens.
+
+import { useMemo, type ReactNode } from 'react';
+import { address } from '../../api/client';
+import { useT, type Key } from '../../i18n';
+import { hueVar } from '../../lib/color';
+import { count, duration, percent } from '../../lib/format';
+import { clock, day, fullTime } from '../../lib/time';
+import type { Patch } from '../../lib/use-url-state';
+import { Copy } from '../../ui/Copy';
+import { Icon } from '../../ui/Icon';
+import { serviceShares, type ServiceShare, type TraceModel } from './model';
+import type { TraceState } from './state';
+import styles from './trace.module.css';
+
+/** Names in the legend; the bar itself always holds all of them. */
+const LEGEND = 7;
+
+export function TraceHeader({ model, state, patch }: { model: TraceModel; state: TraceState; patch: Patch<TraceState> }) {
+  const t = useT();
+  const { skeleton } = model;
+  const shares = useMemo(() => serviceShares(model), [model]);
+  const tabs: readonly [TraceState['tab'], Key][] = [['waterfall', 'trace.waterfall'], ['logs', 'trace.logs']];
+  return (
+    <section className={styles['header']}>
+      <dl className={styles['figures']}>
+        <Figure label={t('trace.duration')} strong>
+          {duration(skeleton.duration_ns)}
+        </Figure>
+        <Figure label={t('trace.start')} title={fullTime(skeleton.t0)}>
+          {day(skeleton.t0)} {clock(skeleton.t0)}
+        </Figure>
+        <Figure label={t('trace.spans')}>{count(model.rows)}</Figure>
+        <Figure label={t('trace.services')}>{count(skeleton.services.length)}</Figure>
+        <Figure label={t('trace.depth')}>{count(model.maxDepth + 1)}</Figure>
+        <Figure label={t('trace.errors')}>
+          {model.errorRows.length > 0 ? (
+            <span className={styles['bad']}>
+              <Icon name="error" size={14} />
+              {count(model.errorRows.length)}
+            </span>
+          ) : (
+            '0'
+          )}
+        </Figure>
+        <div className={styles['badges']}>
+          {skeleton.orphan.length > 0 && (
+            <span className={styles['badge']} title={t('trace.orphans.title')}>
+              <Icon name="warn" size={13} />
+              {t('trace.orphans', { n: skeleton.orphan.length })}
+            </span>
+          )}
+          {skeleton.roots.length > 1 && <span className={styles['badge']}>{t('trace.roots', { n: skeleton.roots.length })}</span>}
+          {skeleton.notes?.maybe_incomplete && (
+            <span className={styles['badge']} title={t('trace.incomplete.title')}>
+              <Icon name="clock" size={13} />
+              {t('trace.incomplete')}
+            </span>
+          )}
+        </div>
+        <div className={styles['identity']}>
+          <code>{skeleton.trace_id}</code>
+          <Copy text={skeleton.trace_id} label={t('trace.copyId')} done={t('copy.done')} />
+          <a href={address(`/traces/${skeleton.trace_id}`)} download={`trace-${skeleton.trace_id}.json`}>
+            <Icon name="download" size={14} />
+            {t('trace.json')}
+          </a>
+        </div>
+      </dl>
+      <div className={styles['lenses']}>
+        <div role="tablist" className={styles['tabs']}>
+          {tabs.map(([tab, label]) => (
+            <button key={tab} type="button" role="tab" aria-selected={state.tab === tab} onClick={() => patch({ tab })}>
+              {t(label)}
+            </button>
+          ))}
+        </div>
+        <Shares shares={shares} />
+      </div>
+    </section>
+  );
+}
+
+function Figure({ label, title, strong = false, children }: { label: string; title?: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <div className={styles['figure']} title={title} data-strong={strong}>
+      <dt>{label}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Shares({ shares }: { shares: readonly ServiceShare[] }) {
+  const t = useT();
+  return (
+    <div className={styles['shares']} title={t('trace.share')}>
+      <ul aria-label={t('trace.share')}>
+        {shares.slice(0, LEGEND).map((share) => (
+          <li key={share.service} title={`${share.service}: ${duration(share.self)}, ${share.spans} ${t('trace.spans')}, ${share.errors} ${t('trace.errors')}`}>
+            <span className={styles['key']} style={{ background: hueVar(share.hue) }} />
+            {share.service} <b>{percent(share.share)}</b>
+          </li>
+        ))}
+        {shares.length > LEGEND && (
+          <li title={shares.slice(LEGEND).map((share) => `${share.service} ${percent(share.share)}`).join('\n')}>
+            +{shares.length - LEGEND} <b>{percent(shares.slice(LEGEND).reduce((sum, share) => sum + share.share, 0))}</b>
+          </li>
+        )}
+      </ul>
+      <div className={styles['shareBar']} aria-hidden="true">
+        {shares.map((share) => (
+          <span key={share.service} style={{ flexGrow: share.share, background: hueVar(share.hue) }} />
+        ))}
+      </div>
+    </div>
+  );
+}
