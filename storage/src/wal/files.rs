@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rustix::fs::FallocateFlags;
 
 /// One directory. Names have no separators.
-pub trait Files: Send + Sync + 'static {
+pub trait Files: Send + Sync {
     /// Names and sizes, in no order.
     fn list(&self) -> io::Result<Vec<(String, u64)>>;
     /// Opens for writing; a file of that name is emptied.

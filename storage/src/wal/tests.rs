@@ -54,6 +54,13 @@ fn try_open(disk: &FaultyDisk, checkpoint: u64, now: i64) -> Result<Opened, Open
 }
 
 impl Opened {
+    /// Returns when the file after the current one is ready, so that faults hit the writer.
+    async fn idle(&self) {
+        let (reply, answer) = std::sync::mpsc::channel();
+        self.wal.chores.send(keeper::Chore::Prepare { bytes: 1, reply }).unwrap();
+        answer.recv().unwrap().unwrap();
+    }
+
     /// Sequences and contents are those of `request(n, bytes)` in order.
     fn assert_holds(&self, expected: &[(u64, Request)]) {
         assert_eq!(

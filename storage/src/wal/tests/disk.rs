@@ -20,6 +20,7 @@ pub(super) enum Call {
     Sync,
     Rename,
     SyncNames,
+    Truncate,
 }
 
 #[derive(Clone, Default)]
@@ -253,7 +254,7 @@ impl File for Handle {
 
     fn truncate(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.disk.0.lock();
-        state.powered()?;
+        state.call(Call::Truncate)?;
         state.files.get_mut(&self.id).unwrap().now.truncate(bytes as usize);
         Ok(())
     }
@@ -263,10 +264,12 @@ impl File for Handle {
         thread::sleep(time);
         let mut state = self.disk.0.lock();
         state.syncs += 1;
+        let powered = state.powered().is_ok();
         let result = state.call(Call::Sync);
         let content = state.files.get_mut(&self.id).unwrap();
         if result.is_err() {
-            content.doomed = true;
+            // Without power the sync was never tried.
+            content.doomed |= powered;
         } else if !content.doomed {
             content.durable = content.now.clone();
         }

@@ -60,6 +60,35 @@ async fn after_a_failed_sync_the_file_is_not_trusted() {
 }
 
 #[tokio::test]
+async fn the_next_file_cuts_what_was_refused() {
+    let disk = FaultyDisk::default();
+    let log = open(&disk, 0);
+    let mut written = fill(&log.wal, 1..=2, 100).await;
+    log.idle().await;
+    disk.fail(Call::Sync, ErrorKind::Other);
+    disk.fail(Call::Truncate, ErrorKind::Other);
+    assert!(log.wal.append(request(3, 100)).await.is_err());
+    assert_eq!(disk.copy().records(), [1, 2, 3], "a kill now: neither answer would be wrong");
+    written.extend(fill(&log.wal, 4..=4, 100).await);
+    open(&disk.copy(), 0).assert_holds(&written);
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_durable_once_it_is_read() {
+    let disk = FaultyDisk::default();
+    let log = open(&disk, 0);
+    fill(&log.wal, 1..=2, 100).await;
+    log.idle().await;
+    // The write is done, the sync is not.
+    disk.power_off_after(1);
+    assert!(log.wal.append(request(3, 100)).await.is_err());
+    let killed = disk.copy();
+    assert_eq!(killed.lose_power(None).records(), [1, 2]);
+    assert_eq!(killed.records(), [1, 2, 3]);
+    assert_eq!(killed.lose_power(None).records(), [1, 2, 3]);
+}
+
+#[tokio::test]
 async fn any_call_that_fails_refuses_at_most_and_is_got_over() {
     for call in [Call::Allocate, Call::Write, Call::Sync, Call::Rename, Call::SyncNames] {
         for before in 0..6 {
