@@ -1,7 +1,7 @@
 // Services and the service graph of the seeded shop.
 
 import type { Graph, GraphEdge, GraphNode, OperationList, Quantiles, ServiceList } from '../src/api/types';
-import type { ShopSpan, ShopTrace } from './shop';
+import type { ShopSpan, ShopTrace } from './shop.ts';
 
 function quantiles(durations: number[]): Quantiles {
   const sorted = durations.sort((a, b) => a - b);

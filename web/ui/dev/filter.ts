@@ -1,7 +1,7 @@
 // A rough reading of the short query form, enough to try the UI by hand. The real grammar is the server's.
 
 import type { LogRecord } from '../src/api/types';
-import type { ShopSpan, ShopTrace } from './shop';
+import type { ShopSpan, ShopTrace } from './shop.ts';
 
 const TERM = /([!-]?)(?:([\w.@/-]+)(>=|<=|!=|[:=><~])("[^"]*"|\S+)|"([^"]*)"|(\S+))/g;
 const SCALE: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };

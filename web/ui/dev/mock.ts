@@ -3,9 +3,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
 import type { LogRecord, Skeleton, TraceSummary } from '../src/api/types';
-import { matchLog, matchTrace } from './filter';
-import { graph, operations, services } from './figures';
-import { makeShop, random, severityOf, type Shop, type ShopTrace } from './shop';
+import { matchLog, matchTrace } from './filter.ts';
+import { graph, operations, services } from './figures.ts';
+import { makeShop, random, severityOf, type Shop, type ShopTrace } from './shop.ts';
 
 const CSP = "default-src 'self'";
 const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];

@@ -175,6 +175,7 @@ export const en = {
   'logs.live': 'Live tail',
   'logs.live.on': 'Live',
   'logs.live.paused': 'Paused',
+  'logs.live.pause': 'Pause',
   'logs.live.resume': 'Resume ({n} new)',
   'logs.live.waiting': 'Waiting for records that match…',
   'logs.live.dropped': '{n} {n|record|records} skipped: they came faster than the connection',

@@ -177,6 +177,7 @@ export const zh: Record<Key, string> = {
   'logs.live': '实时日志',
   'logs.live.on': '实时',
   'logs.live.paused': '已暂停',
+  'logs.live.pause': '暂停',
   'logs.live.resume': '继续（{n} 条新记录）',
   'logs.live.waiting': '等待符合条件的记录…',
   'logs.live.dropped': '跳过 {n} 条记录：到达速度超过了连接',

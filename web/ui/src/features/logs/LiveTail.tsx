@@ -47,7 +47,7 @@ export function LiveTail({ q, wrap, onFilter }: LiveTailProps) {
           </Button>
         ) : (
           <Button icon="pause" onClick={() => setPaused(true)}>
-            {t('logs.live.paused')}
+            {t('logs.live.pause')}
           </Button>
         )}
       </div>

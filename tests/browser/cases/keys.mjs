@@ -1,0 +1,39 @@
+// The keyboard alone: from the list into a trace, through it and on to the other pages.
+
+import { assert, eventually } from '../lib/browser.mjs';
+
+export const name = 'keys';
+export const variants = [{ language: 'en', theme: 'light' }];
+
+export async function run({ page, base }) {
+  await eventually(page, '/traces', 'tbody tr');
+  await page.keyboard.press('/');
+  assert(await page.evaluate(() => document.activeElement?.hasAttribute('data-query')), '/ goes to the query');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  assert((await page.locator('tbody tr').nth(1).getAttribute('aria-selected')) === 'true', 'j j selects the second row');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[role=treegrid] [role=row]');
+  await page.keyboard.press('j');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('aside article');
+  await page.keyboard.press('f');
+  await page.waitForURL(/[?&]z=\d+-\d+/);
+  await page.keyboard.press('0');
+  await page.waitForURL((url) => !url.searchParams.has('z'));
+  const link = page.url();
+  await page.keyboard.press('y');
+  assert((await page.evaluate(() => navigator.clipboard.readText())) === link, 'y copies the link');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('aside article', { state: 'detached' });
+  await page.keyboard.press('?');
+  await page.waitForSelector('dialog[open]');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog[open]', { state: 'detached' });
+  for (const [key, path] of [['l', '/logs'], ['m', '/map'], ['s', '/services'], ['t', '/traces']]) {
+    await page.keyboard.press('g');
+    await page.keyboard.press(key);
+    await page.waitForURL(`${base}${path}`);
+  }
+}

@@ -1,0 +1,73 @@
+// The graph as the page shows it: edges joined over protocols, rates, and who stands alone.
+
+import type { Graph, GraphEdge, GraphNode, NodeKind } from '../../api/types';
+
+export interface MapEdge extends GraphEdge {
+  key: string;
+  share: number;
+  /** Calls per second. */
+  rate: number;
+  /** ns; the callee's side where known, since it excludes the network. */
+  p95: number | null;
+}
+
+export interface MapModel {
+  nodes: ReadonlyMap<string, GraphNode>;
+  edges: readonly MapEdge[];
+  isolated: readonly string[];
+  seconds: number;
+}
+
+export function buildMap(graph: Graph, services: readonly string[], seconds: number): MapModel {
+  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
+  const edges = graph.edges
+    .map((edge) => ({
+      ...edge,
+      key: edgeKey(edge),
+      share: edge.calls === 0 ? 0 : edge.errors / edge.calls,
+      rate: edge.calls / Math.max(1, seconds),
+      p95: (edge.server ?? edge.client)?.p95_ns ?? null,
+    }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const joined = new Set(edges.flatMap((edge) => [edge.source, edge.target]));
+  const isolated = [...new Set([...services, ...graph.nodes.filter((node) => node.kind === 'service').map((node) => node.id)])].filter((id) => !joined.has(id)).sort();
+  return { nodes: new Map([...nodes].filter(([id]) => joined.has(id))), edges, isolated, seconds };
+}
+
+export function edgeKey(edge: Pick<GraphEdge, 'source' | 'target' | 'protocol'>): string {
+  return `${edge.source}→${edge.target}${edge.protocol ? `|${edge.protocol}` : ''}`;
+}
+
+/** Line width in pixels, by the logarithm of the rate. */
+export function edgeWidth(rate: number, most: number): number {
+  if (rate <= 0) return 1.2;
+  const decades = Math.log10(most / rate);
+  return Math.max(1.2, 5.5 - decades * 1.4);
+}
+
+/** The query that finds an edge's traces; null where no span filter can say it. */
+export function edgeQuery(edge: GraphEdge, nodes: ReadonlyMap<string, GraphNode>): string | null {
+  const kind = (id: string): NodeKind | undefined => nodes.get(id)?.kind;
+  const quoted = (id: string): string => `"${id.replace(/["\\]/g, '\\$&')}"`;
+  if (kind(edge.source) === 'service' && kind(edge.target) === 'service') {
+    return `{ resource.service.name = ${quoted(edge.source)} } && { resource.service.name = ${quoted(edge.target)} }`;
+  }
+  const service = kind(edge.source) === 'service' ? edge.source : kind(edge.target) === 'service' ? edge.target : null;
+  return service === null ? null : `{ resource.service.name = ${quoted(service)} }`;
+}
+
+/** A smooth line through its points, as an SVG path with horizontal ends. */
+export function curve(points: readonly { x: number; y: number }[]): string {
+  const [first, ...rest] = points;
+  if (!first) return '';
+  let path = `M${round(first.x)} ${round(first.y)}`;
+  let at = first;
+  for (const next of rest) {
+    const bend = (next.x - at.x) / 2;
+    path += `C${round(at.x + bend)} ${round(at.y)} ${round(next.x - bend)} ${round(next.y)} ${round(next.x)} ${round(next.y)}`;
+    at = next;
+  }
+  return path;
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
