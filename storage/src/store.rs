@@ -25,6 +25,7 @@ use crate::segment::ReaderCache;
 use crate::snapshot::View;
 pub use crate::snapshot::{Snapshot, Source};
 pub use flush::WriteError;
+pub(crate) use open::{CATALOG_FILE, LAKE_DIR, WAL_DIR, lock};
 use crate::wal::{DedupeWindow, Wal, WalError};
 
 /// What kind of rows a request holds. The number is written in the log: never reuse one.

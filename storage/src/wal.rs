@@ -12,7 +12,7 @@
 //!
 //! * [`frame`] is the file format; [`files`] every call to the operating system.
 //! * [`writer`] is the thread that owns the file; [`keeper`] makes files ready and retires them.
-//! * [`replay`] reads all back at open; [`seen`] remembers request hashes.
+//! * [`replay`] reads all back at open, [`verify()`] without touching anything; [`seen`] remembers request hashes.
 //!
 //! It does not know what a request means.
 //!
@@ -70,6 +70,7 @@ mod frame;
 mod keeper;
 mod replay;
 mod seen;
+mod verify;
 mod writer;
 
 #[cfg(test)]
@@ -88,6 +89,7 @@ use crate::store::Request;
 pub use files::{Disk, File, Files};
 pub use replay::{Damage, ReplayReport, Replayed};
 pub use seen::DedupeWindow;
+pub use verify::verify;
 
 /// Largest request that can be logged, bytes.
 pub const MAX_REQUEST: usize = 256 << 20;

@@ -105,7 +105,7 @@ fn failed(error: impl std::fmt::Display) -> OpenError {
 }
 
 /// Held while the store is open; the system lets go of it when the process ends, however it ends.
-fn lock(directory: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
     let path = directory.join("lock");
     let file = File::create(&path).map_err(|error| OpenError::Failed(format!("{}: {error}", path.display())))?;
     match file.try_lock() {
