@@ -121,6 +121,7 @@ fn intrinsic_equal(name: Intrinsic, value: &Static) -> Prune {
         Intrinsic::Protocol => intrinsic::PROTOCOL,
         Intrinsic::Operation => intrinsic::OPERATION,
         Intrinsic::Outcome => intrinsic::OUTCOME,
+        Intrinsic::EventName => intrinsic::EVENT_NAME,
         Intrinsic::TraceId => return trace(value),
         _ => return Prune::All,
     };

@@ -51,6 +51,10 @@ impl SpanFilter {
         Self { expr: expr.clone(), columns: columns.into_iter().collect(), prune: prune::of_span(expr), of_trace }
     }
 
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
     /// Columns it reads.
     pub fn columns(&self) -> &[&'static str] {
         &self.columns
@@ -66,19 +70,27 @@ impl SpanFilter {
         self.of_trace
     }
 
-    /// Over a batch; `trace`: the batch is one whole trace, and these are its facts.
-    pub fn bind<'a>(
+    /// Over the rows of a batch.
+    pub fn bind<'a>(&'a self, batch: &'a RecordBatch) -> Result<BoundFilter<'a>, ReadError> {
+        let input = Input { batches: std::slice::from_ref(batch), trace: None };
+        Ok(BoundFilter { node: Node::new(&self.expr, input)? })
+    }
+
+    /// Over the spans of one whole trace, which lie in `batches` at [`TraceFacts::places`].
+    pub fn bind_trace<'a>(
         &'a self,
-        batch: &'a RecordBatch,
-        trace: Option<&'a TraceFacts>,
+        batches: &'a [RecordBatch],
+        trace: &'a TraceFacts,
     ) -> Result<BoundFilter<'a>, ReadError> {
-        Ok(BoundFilter { node: Node::new(&self.expr, Columns::new(batch), trace)? })
+        Ok(BoundFilter { node: Node::new(&self.expr, Input { batches, trace: Some(trace) })? })
     }
 }
 
-/// What conditions ask of a whole trace, by row of its batch.
+/// What conditions ask of a whole trace; lists are by span.
 #[derive(Clone, Debug, Default)]
 pub struct TraceFacts {
+    /// Batch and row of each span.
+    pub places: Vec<(u32, u32)>,
     pub root_name: String,
     pub root_service: String,
     /// ns
@@ -90,7 +102,7 @@ pub struct TraceFacts {
     pub nested: Vec<(i64, i64, i64)>,
 }
 
-/// A filter that is ready to be asked about the rows of one batch.
+/// A filter that is ready to be asked about the rows of a batch, or the spans of a trace.
 pub struct BoundFilter<'a> {
     node: Node<'a>,
 }
@@ -106,11 +118,43 @@ impl<'a> BoundFilter<'a> {
     }
 }
 
+/// Where the rows lie: one batch, or one trace in several.
+#[derive(Clone, Copy)]
+struct Input<'a> {
+    batches: &'a [RecordBatch],
+    trace: Option<&'a TraceFacts>,
+}
+
+/// One reader a batch, and which of them reads a row.
+struct PerBatch<'a, T> {
+    readers: Vec<T>,
+    places: Option<&'a [(u32, u32)]>,
+}
+
+impl<'a, T> PerBatch<'a, T> {
+    fn new(input: Input<'a>, reader: impl Fn(Columns<'a>) -> Result<T, ReadError>) -> Result<Self, ReadError> {
+        let readers = input.batches.iter().map(|batch| reader(Columns::new(batch))).collect::<Result<_, _>>()?;
+        Ok(Self { readers, places: input.trace.map(|trace| trace.places.as_slice()) })
+    }
+
+    fn at(&self, row: usize) -> (&T, usize) {
+        match self.places {
+            None => (&self.readers[0], row),
+            Some(places) => {
+                let (batch, row) = places[row];
+                (&self.readers[batch as usize], row as usize)
+            }
+        }
+    }
+}
+
 /// The expression with its columns resolved.
 enum Node<'a> {
     Literal(Val<'a>),
-    Field(Reader<'a>),
-    Parent(Reader<'a>, &'a [Option<usize>]),
+    Field(PerBatch<'a, Reader<'a>>),
+    OfTrace(Intrinsic, &'a TraceFacts),
+    /// Of the parent span.
+    Parent(Box<Node<'a>>, &'a [Option<usize>]),
     Exists(Box<Node<'a>>),
     Not(Box<Node<'a>>),
     Negate(Box<Node<'a>>),
@@ -119,29 +163,21 @@ enum Node<'a> {
     Matches(Box<Node<'a>>, &'a Pattern, bool),
     All(Vec<Node<'a>>),
     Any(Vec<Node<'a>>),
-    Tag(AnyScope<'a>, Loose),
-    TagCompare(AnyScope<'a>, CompareOp, Val<'a>),
-    TagMatches(AnyScope<'a>, &'a Pattern),
-    TagExists(AnyScope<'a>),
-    /// With what is known of each distinct name.
-    NameContains(Strings<'a>, &'a str, RefCell<Vec<Option<bool>>>),
+    Tag(PerBatch<'a, AnyScope<'a>>, Loose),
+    TagCompare(PerBatch<'a, AnyScope<'a>>, CompareOp, Val<'a>),
+    TagMatches(PerBatch<'a, AnyScope<'a>>, &'a Pattern),
+    TagExists(PerBatch<'a, AnyScope<'a>>),
+    NameContains(PerBatch<'a, Names<'a>>, &'a str),
 }
 
 impl<'a> Node<'a> {
-    fn new(expr: &'a Expr, columns: Columns<'a>, trace: Option<&'a TraceFacts>) -> Result<Self, ReadError> {
-        let node = |expr: &'a Expr| Node::new(expr, columns, trace);
+    fn new(expr: &'a Expr, input: Input<'a>) -> Result<Self, ReadError> {
+        let node = |expr: &'a Expr| Node::new(expr, input);
         let boxed = |expr: &'a Expr| node(expr).map(Box::new);
-        let tag = |key: &'a String| AnyScope::new(columns, key);
+        let tag = |key: &'a String| PerBatch::new(input, |columns| AnyScope::new(columns, key));
         Ok(match expr {
             Expr::Literal(literal) => Node::Literal(Val::of(literal)),
-            Expr::Field(field) => {
-                let reader = Reader::new(&field.name, columns, trace)?;
-                match (field.parent, trace) {
-                    (false, _) => Node::Field(reader),
-                    (true, Some(trace)) => Node::Parent(reader, &trace.parent),
-                    (true, None) => Node::Literal(Val::Unknown),
-                }
-            }
+            Expr::Field(field) => Node::field(field, input)?,
             Expr::Not(inner) => Node::Not(boxed(inner)?),
             Expr::Negate(inner) => Node::Negate(boxed(inner)?),
             Expr::Arithmetic(op, left, right) => Node::Arithmetic(*op, boxed(left)?, boxed(right)?),
@@ -159,21 +195,32 @@ impl<'a> Node<'a> {
             Expr::TagCompare { key, op, value } => Node::TagCompare(tag(key)?, *op, Val::of(value)),
             Expr::TagMatches { key, pattern } => Node::TagMatches(tag(key)?, pattern),
             Expr::TagExists(key) => Node::TagExists(tag(key)?),
-            Expr::NameContains(text) => {
-                let names = columns.strings(col::NAME)?;
-                let distinct = names.dictionary().map_or(0, Array::len);
-                Node::NameContains(names, text, RefCell::new(vec![None; distinct]))
-            }
+            Expr::NameContains(text) => Node::NameContains(PerBatch::new(input, Names::new)?, text),
+        })
+    }
+
+    fn field(field: &'a Field, input: Input<'a>) -> Result<Self, ReadError> {
+        let own = match (&field.name, input.trace) {
+            (Name::Intrinsic(intrinsic), Some(trace)) if intrinsic.of_trace() => Node::OfTrace(*intrinsic, trace),
+            (Name::Intrinsic(intrinsic), None) if intrinsic.of_trace() => Node::Literal(Val::Unknown),
+            (name, _) => Node::Field(PerBatch::new(input, |columns| Reader::new(name, columns))?),
+        };
+        Ok(match input.trace {
+            _ if !field.parent => own,
+            Some(trace) => Node::Parent(Box::new(own), &trace.parent),
+            None => Node::Literal(Val::Unknown),
         })
     }
 
     fn value(&self, row: usize) -> Val<'a> {
         match self {
             Node::Literal(value) => value.clone(),
-            Node::Field(reader) => reader.value(row),
-            Node::Parent(reader, parent) => {
-                parent.get(row).copied().flatten().map_or(Val::Nil, |parent| reader.value(parent))
+            Node::Field(readers) => {
+                let (reader, row) = readers.at(row);
+                reader.value(row)
             }
+            Node::OfTrace(intrinsic, trace) => read::of_trace(*intrinsic, trace, row),
+            Node::Parent(field, parent) => parent[row].map_or(Val::Nil, |parent| field.value(parent)),
             Node::Negate(inner) => negate(inner.value(row)),
             Node::Arithmetic(op, left, right) => arithmetic(*op, &left.value(row), &right.value(row)),
             condition => condition.truth(row).into(),
@@ -197,13 +244,16 @@ impl<'a> Node<'a> {
             Node::Matches(value, pattern, negated) => matches(&value.value(row), pattern, *negated),
             Node::All(parts) => Truth::all(parts.iter().map(|part| part.truth(row))),
             Node::Any(parts) => Truth::any(parts.iter().map(|part| part.truth(row))),
-            Node::Tag(scope, value) => scope.any(row, |raw| value.is(raw)).into(),
-            Node::TagCompare(scope, op, value) => {
-                scope.any(row, |raw| compare(*op, &Val::from_raw(raw), value) == Truth::Yes).into()
+            Node::Tag(scopes, value) => any_scope(scopes, row, |raw| value.is(raw)),
+            Node::TagCompare(scopes, op, value) => {
+                any_scope(scopes, row, |raw| compare(*op, &Val::from_raw(raw), value) == Truth::Yes)
             }
-            Node::TagMatches(scope, pattern) => scope.any(row, |raw| pattern.is_match(&attrs::text_of(raw))).into(),
-            Node::TagExists(scope) => scope.any(row, |raw| raw != "null").into(),
-            Node::NameContains(names, text, known) => name_contains(names, text, known, row).into(),
+            Node::TagMatches(scopes, pattern) => any_scope(scopes, row, |raw| pattern.is_match(&attrs::text_of(raw))),
+            Node::TagExists(scopes) => any_scope(scopes, row, |raw| raw != "null"),
+            Node::NameContains(names, text) => {
+                let (names, row) = names.at(row);
+                names.contain(row, text).into()
+            }
             value => value.value(row).truth(),
         }
     }
@@ -211,17 +261,41 @@ impl<'a> Node<'a> {
     fn is_condition(&self) -> bool {
         !matches!(
             self,
-            Node::Literal(_) | Node::Field(_) | Node::Parent(..) | Node::Negate(_) | Node::Arithmetic(..)
+            Node::Literal(_)
+                | Node::Field(_)
+                | Node::OfTrace(..)
+                | Node::Parent(..)
+                | Node::Negate(_)
+                | Node::Arithmetic(..)
         )
     }
 }
 
-fn name_contains(names: &Strings<'_>, text: &str, known: &RefCell<Vec<Option<bool>>>, row: usize) -> bool {
-    let Some(name) = names.get(row) else { return false };
-    let contains = || name.to_lowercase().contains(text);
-    let mut known = known.borrow_mut();
-    match names.key(row).and_then(|key| known.get_mut(key)) {
-        Some(known) => *known.get_or_insert_with(contains),
-        None => contains(),
+fn any_scope<'a>(scopes: &PerBatch<'a, AnyScope<'a>>, row: usize, wanted: impl FnMut(&'a str) -> bool) -> Truth {
+    let (scopes, row) = scopes.at(row);
+    scopes.any(row, wanted).into()
+}
+
+/// Span names, with what is known of each distinct one.
+struct Names<'a> {
+    names: Strings<'a>,
+    known: RefCell<Vec<Option<bool>>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(columns: Columns<'a>) -> Result<Self, ReadError> {
+        let names = columns.strings(col::NAME)?;
+        let distinct = names.dictionary().map_or(0, Array::len);
+        Ok(Self { names, known: RefCell::new(vec![None; distinct]) })
+    }
+
+    /// Whether the name contains `text`, which is lower-cased and always the same.
+    fn contain(&self, row: usize, text: &str) -> bool {
+        let Some(name) = self.names.get(row) else { return false };
+        let contains = || name.to_lowercase().contains(text);
+        match self.names.key(row).and_then(|key| self.known.borrow_mut().get_mut(key).map(|known| *known.get_or_insert_with(contains))) {
+            Some(known) => known,
+            None => contains(),
+        }
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Val<'a> {
     pub(crate) fn from_raw(raw: &'a str) -> Self {
         match raw.as_bytes() {
             [b'"', ..] => Val::Text(attrs::text_of(raw)),
-            [b'[', ..] => Val::List(attrs::items(raw).map(Val::from_raw).collect()),
+            [b'[', ..] => Val::List(attrs::items(raw).map(Val::of_item).collect()),
             [b'{', ..] => match attrs::parse_value(raw) {
                 Ok(attrs::Value::Double(value)) => Val::Float(value),
                 _ => Val::Other,
@@ -45,6 +45,11 @@ impl<'a> Val<'a> {
             b"null" => Val::Nil,
             _ => raw.parse().map(Val::Int).or_else(|_| raw.parse().map(Val::Float)).unwrap_or(Val::Other),
         }
+    }
+
+    /// Arrays inside arrays are equal to nothing: the index knows elements of the outer one only.
+    fn of_item(raw: &'a str) -> Self {
+        if raw.starts_with('[') { Val::Other } else { Val::from_raw(raw) }
     }
 
     pub(crate) fn text(text: &'a str) -> Self {
@@ -213,7 +218,7 @@ impl Loose {
     pub(crate) fn is(&self, raw: &str) -> bool {
         match raw.as_bytes().first() {
             Some(b'"') => attrs::text_of(raw) == self.text,
-            Some(b'[') => raw == self.text || attrs::items(raw).any(|item| self.is(item)),
+            Some(b'[') => raw == self.text || attrs::items(raw).any(|item| !item.starts_with('[') && self.is(item)),
             Some(b'{') => raw == self.text,
             Some(b'n') => false,
             _ => raw == self.text || (self.number.is_some() && self.same_number(raw)),

@@ -6,7 +6,7 @@ use storage::schema::col;
 use super::TraceFacts;
 use crate::filter::attribute::{AttributeColumn, fields, in_list};
 use crate::filter::value::Val;
-use crate::rows::{Columns, Ids, Strings};
+use crate::rows::{Columns, Ids, Strings, damaged};
 use crate::traceql::ast::{Field, Intrinsic, Intrinsic as I, Name, Scope};
 
 pub(super) enum Reader<'a> {
@@ -24,11 +24,10 @@ pub(super) enum Reader<'a> {
     /// A text field of events or links.
     ListField(Strings<'a>, &'static str),
     EventTime(Strings<'a>, &'a [i64]),
-    OfTrace(Intrinsic, Option<&'a TraceFacts>),
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(name: &'a Name, columns: Columns<'a>, trace: Option<&'a TraceFacts>) -> Result<Self, ReadError> {
+    pub(super) fn new(name: &'a Name, columns: Columns<'a>) -> Result<Self, ReadError> {
         let attribute = |column, key: &'a str| AttributeColumn::new(columns, column, key);
         Ok(match name {
             Name::Attribute(Scope::Unscoped, key) => {
@@ -51,7 +50,7 @@ impl<'a> Reader<'a> {
                 (I::EventTime, _) => Reader::EventTime(columns.strings(col::EVENTS)?, columns.times(col::START_TIME)?),
                 (I::LinkTraceId, _) => Reader::ListField(columns.strings(col::LINKS)?, "trace_id"),
                 (I::LinkSpanId, _) => Reader::ListField(columns.strings(col::LINKS)?, "span_id"),
-                (other, _) => Reader::OfTrace(*other, trace),
+                (other, _) => return Err(damaged(format!("no column holds {}", other.name()))),
             },
         })
     }
@@ -76,13 +75,12 @@ impl<'a> Reader<'a> {
                 let since = |raw: &str| Some(raw.parse::<u64>().ok()?.wrapping_sub(start[row] as u64) as i64);
                 Val::each(fields(list.get(row), "time").filter_map(since).map(Val::Duration))
             }
-            Reader::OfTrace(_, None) => Val::Unknown,
-            Reader::OfTrace(intrinsic, Some(trace)) => of_trace(*intrinsic, trace, row),
         }
     }
 }
 
-fn of_trace<'a>(intrinsic: Intrinsic, trace: &'a TraceFacts, row: usize) -> Val<'a> {
+/// A value that the whole trace gives to one of its spans.
+pub(super) fn of_trace<'a>(intrinsic: Intrinsic, trace: &'a TraceFacts, row: usize) -> Val<'a> {
     let (left, right, parent) = trace.nested.get(row).copied().unwrap_or_default();
     match intrinsic {
         I::TraceDuration => Val::Duration(trace.duration),

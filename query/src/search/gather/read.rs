@@ -1,0 +1,211 @@
+//! Rows of a few traces out of all sources, in bounded memory.
+
+use arrow::array::{AsArray, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::record_batch::RecordBatch;
+use hashbrown::HashMap;
+use storage::ids::{SpanId, TraceId};
+use storage::scan::{Chunk, Read, ReadError};
+use storage::schema::col;
+use storage::store::Source;
+use storage::terms::Prune;
+
+use super::SpanRow;
+use crate::engine::{Deadline, QueryError};
+use crate::filter::prune;
+use crate::model::Notes;
+use crate::rows::{Columns, Strings, damaged};
+use crate::search::plan::Plan;
+
+/// Bytes of one group of traces; more are read in smaller groups.
+const GROUP_BYTES: usize = 64 << 20;
+
+/// About what a [`SpanRow`] and its share of the tree take.
+const ROW_BYTES: usize = 160;
+
+const SUMMARY: [&str; 9] = [
+    col::TRACE_ID,
+    col::SPAN_ID,
+    col::PARENT_SPAN_ID,
+    col::START_TIME,
+    col::DURATION,
+    col::KIND,
+    col::STATUS_CODE,
+    col::SERVICE_NAME,
+    col::NAME,
+];
+
+pub(super) struct Reading<'a> {
+    pub(super) sources: &'a [Source],
+    pub(super) deadline: &'a Deadline,
+    pub(super) plan: &'a Plan,
+    pub(super) most_spans: usize,
+}
+
+/// Rows of some traces; their columns lie in `batches`.
+pub(super) struct Group {
+    pub(super) traces: Vec<(TraceId, Vec<SpanRow>)>,
+    pub(super) batches: Vec<RecordBatch>,
+    pub(super) texts: Texts,
+}
+
+/// Distinct texts by number.
+#[derive(Default)]
+pub(super) struct Texts {
+    numbers: HashMap<String, u32>,
+    texts: Vec<String>,
+}
+
+impl Texts {
+    pub(super) fn get(&self, number: u32) -> &str {
+        &self.texts[number as usize]
+    }
+
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = self.texts.len() as u32;
+        self.texts.push(text.to_owned());
+        self.numbers.insert(text.to_owned(), number);
+        number
+    }
+}
+
+impl Reading<'_> {
+    /// None: too much to hold; ask for fewer traces. One trace alone is cut instead.
+    pub(super) fn run(&self, traces: &[TraceId], notes: &mut Notes) -> Result<Option<Group>, QueryError> {
+        let mut values: Vec<&'static str> =
+            self.plan.expressions().iter().flat_map(|expression| expression.columns()).copied().collect();
+        values.sort_unstable();
+        values.dedup();
+        let mut columns = SUMMARY.to_vec();
+        columns.extend(values.iter().filter(|column| !SUMMARY.contains(column)));
+        let prune = prune::any(traces.iter().map(|&trace| Prune::trace(trace)));
+        let read = Read { columns: &columns, prune: &prune, from: i64::MIN, to: i64::MAX };
+        let mut taking = Taking {
+            numbers: traces.iter().enumerate().map(|(at, &trace)| (trace, at)).collect(),
+            group: Group {
+                traces: traces.iter().map(|&trace| (trace, Vec::new())).collect(),
+                batches: Vec::new(),
+                texts: Texts::default(),
+            },
+            values,
+            bytes: 0,
+            most_spans: if traces.len() == 1 { self.most_spans } else { usize::MAX },
+            cut: 0,
+        };
+        for (number, source) in self.sources.iter().enumerate() {
+            self.deadline.check()?;
+            let chunks = match source.read(&read) {
+                Ok(chunks) => chunks,
+                Err(error) => {
+                    notes.unreadable(&error);
+                    continue;
+                }
+            };
+            for chunk in chunks {
+                self.deadline.check()?;
+                let taken = chunk.and_then(|chunk| {
+                    notes.rows_read += chunk.batch.num_rows() as u64;
+                    taking.take(number as u32, &chunk)
+                });
+                if let Err(error) = taken {
+                    notes.unreadable(&error);
+                }
+                if taking.bytes > GROUP_BYTES && traces.len() > 1 {
+                    return Ok(None);
+                }
+            }
+        }
+        if taking.cut > 0 {
+            let (most, cut) = (self.most_spans, taking.cut);
+            notes.warnings.push(format!("trace {} has more than {most} spans; {cut} were left out", traces[0]));
+        }
+        Ok(Some(taking.group))
+    }
+}
+
+struct Taking {
+    numbers: HashMap<TraceId, usize>,
+    group: Group,
+    /// Columns kept for conditions.
+    values: Vec<&'static str>,
+    bytes: usize,
+    most_spans: usize,
+    cut: u64,
+}
+
+impl Taking {
+    fn take(&mut self, source: u32, chunk: &Chunk) -> Result<(), ReadError> {
+        let columns = Columns::new(&chunk.batch);
+        let traces = columns.ids::<16>(col::TRACE_ID)?;
+        let (ids, parents) = (columns.ids::<8>(col::SPAN_ID)?, columns.ids::<8>(col::PARENT_SPAN_ID)?);
+        let (starts, durations) = (columns.times(col::START_TIME)?, columns.i64s(col::DURATION)?);
+        let (kinds, status) = (columns.i32s(col::KIND)?, columns.i32s(col::STATUS_CODE)?);
+        let mut services = Numbered::new(columns.strings(col::SERVICE_NAME)?);
+        let mut names = Numbered::new(columns.strings(col::NAME)?);
+        let mut taken = Vec::new();
+        let batch = self.group.batches.len() as u32;
+        for row in 0..columns.rows() {
+            let Some(&trace) = traces.get(row).and_then(|id| self.numbers.get(&TraceId(id))) else { continue };
+            let Some(id) = ids.get(row).map(SpanId) else { continue };
+            let spans = &mut self.group.traces[trace].1;
+            if spans.len() >= self.most_spans {
+                self.cut += 1;
+                continue;
+            }
+            spans.push(SpanRow {
+                id,
+                parent: parents.get(row).map(SpanId),
+                start: starts[row],
+                duration: durations[row],
+                kind: kinds[row],
+                status: status[row],
+                service: services.number(row, &mut self.group.texts),
+                name: names.number(row, &mut self.group.texts),
+                stored: (source, chunk.rows[row]),
+                place: (batch, taken.len() as u32),
+            });
+            taken.push(row as u32);
+        }
+        if !taken.is_empty() {
+            self.keep(&chunk.batch, taken)?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, batch: &RecordBatch, rows: Vec<u32>) -> Result<(), ReadError> {
+        let wanted: Vec<usize> = self.values.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
+        self.bytes += rows.len() * ROW_BYTES;
+        let kept = batch
+            .project(&wanted)
+            .and_then(|values| take_record_batch(&values, &UInt32Array::from(rows)))
+            .map_err(|error| damaged(error.to_string()))?;
+        let texts = kept.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
+        self.bytes += texts.map(|text| text.value_data().len()).sum::<usize>();
+        self.group.batches.push(kept);
+        Ok(())
+    }
+}
+
+/// A string column of one batch, with the numbers of its texts.
+struct Numbered<'a> {
+    strings: Strings<'a>,
+    known: Vec<Option<u32>>,
+}
+
+impl<'a> Numbered<'a> {
+    fn new(strings: Strings<'a>) -> Self {
+        let distinct = strings.dictionary().map_or(0, arrow::array::Array::len);
+        Self { strings, known: vec![None; distinct] }
+    }
+
+    fn number(&mut self, row: usize, texts: &mut Texts) -> u32 {
+        let known = self.strings.key(row).and_then(|key| self.known.get_mut(key));
+        match known {
+            Some(known) => *known.get_or_insert_with(|| texts.number(self.strings.text(row))),
+            None => texts.number(self.strings.text(row)),
+        }
+    }
+}
