@@ -29,7 +29,7 @@ pub use metrics::{
 };
 pub use repeated::{Elements, Fixed64, Numbers, Repeated, Scalar, Values};
 pub use trace::{Event, Link, ResourceSpans, ScopeSpans, Span, Status, TraceRequest};
-pub use wire::{Fault, Malformed, Message};
+pub use wire::{Encoding, Fault, Malformed, Message};
 
 /// A message that can be read in place.
 pub trait View<'a>: Default {

@@ -58,7 +58,7 @@ pub enum Fault {
     #[error("wire type {0} does not exist")]
     WireType(u8),
     #[error("field {field} has wire type {found}, expected {expected}")]
-    Mismatch { field: u32, expected: &'static str, found: &'static str },
+    Mismatch { field: u32, expected: Encoding, found: Encoding },
     #[error("a group ends that did not begin, or the other way round")]
     UnbalancedGroup,
     #[error("groups are nested deeper than {MAX_GROUP_DEPTH}")]
@@ -67,6 +67,28 @@ pub enum Fault {
     PackedLength { field: u32 },
     #[error("one message comes in more than {} pieces", super::repeated::MAX_PIECES)]
     ManyPieces,
+}
+
+/// How a value is encoded. One byte, so that a [`Malformed`] in a `Result` costs the hot path little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Varint,
+    Fixed64,
+    Fixed32,
+    Delimited,
+    Group,
+}
+
+impl std::fmt::Display for Encoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Varint => "varint",
+            Self::Fixed64 => "64-bit",
+            Self::Fixed32 => "32-bit",
+            Self::Delimited => "length-delimited",
+            Self::Group => "group",
+        })
+    }
 }
 
 /// One field: its number, its value, and its place in the request.
@@ -92,7 +114,7 @@ enum Raw<'a> {
 impl<'a> Field<'a> {
     #[inline(always)]
     pub(super) fn varint(&self) -> Result<u64, Malformed> {
-        if let Raw::Varint(value) = self.value { Ok(value) } else { Err(self.mismatch("varint")) }
+        if let Raw::Varint(value) = self.value { Ok(value) } else { Err(self.mismatch(Encoding::Varint)) }
     }
 
     /// `int32` and enumerations: the low 32 bits, as every protobuf decoder takes them.
@@ -120,7 +142,7 @@ impl<'a> Field<'a> {
 
     #[inline(always)]
     pub(super) fn fixed64(&self) -> Result<u64, Malformed> {
-        if let Raw::Fixed64(value) = self.value { Ok(value) } else { Err(self.mismatch("64-bit")) }
+        if let Raw::Fixed64(value) = self.value { Ok(value) } else { Err(self.mismatch(Encoding::Fixed64)) }
     }
 
     #[inline(always)]
@@ -130,12 +152,12 @@ impl<'a> Field<'a> {
 
     #[inline(always)]
     pub(super) fn fixed32(&self) -> Result<u32, Malformed> {
-        if let Raw::Fixed32(value) = self.value { Ok(value) } else { Err(self.mismatch("32-bit")) }
+        if let Raw::Fixed32(value) = self.value { Ok(value) } else { Err(self.mismatch(Encoding::Fixed32)) }
     }
 
     #[inline(always)]
     pub(super) fn message(&self) -> Result<Message<'a>, Malformed> {
-        if let Raw::Delimited(message) = self.value { Ok(message) } else { Err(self.mismatch("length-delimited")) }
+        if let Raw::Delimited(message) = self.value { Ok(message) } else { Err(self.mismatch(Encoding::Delimited)) }
     }
 
     #[inline(always)]
@@ -150,13 +172,13 @@ impl<'a> Field<'a> {
     }
 
     #[cold]
-    pub(super) fn mismatch(&self, expected: &'static str) -> Malformed {
+    fn mismatch(&self, expected: Encoding) -> Malformed {
         let found = match self.value {
-            Raw::Varint(_) => "varint",
-            Raw::Fixed64(_) => "64-bit",
-            Raw::Fixed32(_) => "32-bit",
-            Raw::Delimited(_) => "length-delimited",
-            Raw::Group => "group",
+            Raw::Varint(_) => Encoding::Varint,
+            Raw::Fixed64(_) => Encoding::Fixed64,
+            Raw::Fixed32(_) => Encoding::Fixed32,
+            Raw::Delimited(_) => Encoding::Delimited,
+            Raw::Group => Encoding::Group,
         };
         Malformed { offset: self.start, fault: Fault::Mismatch { field: self.number, expected, found } }
     }

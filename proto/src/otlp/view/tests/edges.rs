@@ -3,7 +3,7 @@
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-use super::super::{AnyValue, Fault, HistogramPoint, KeyValue, Malformed, Resource, ScopeSpans, Span, View};
+use super::super::{AnyValue, Encoding, Fault, HistogramPoint, KeyValue, Malformed, Resource, ScopeSpans, Span, View};
 use super::super::{Fixed64, NotWithin, ResourceSpans, TraceRequest};
 use crate::otlp::messages::common::v1 as common;
 use crate::otlp::messages::trace::v1 as trace;
@@ -110,7 +110,7 @@ fn unbalanced_and_deep_groups_are_malformed() {
 #[test]
 fn a_wrong_wire_type_is_malformed() {
     let error = fault(&[named(b"ab"), varint(7, 1)].concat());
-    let expected = Fault::Mismatch { field: 7, expected: "64-bit", found: "varint" };
+    let expected = Fault::Mismatch { field: 7, expected: Encoding::Fixed64, found: Encoding::Varint };
     assert_eq!(error, Malformed { offset: 4, fault: expected });
     assert_eq!(error.to_string(), "malformed protobuf at byte 4: field 7 has wire type varint, expected 64-bit");
     assert!(matches!(fault(&varint(9, 1)).fault, Fault::Mismatch { field: 9, .. }));
