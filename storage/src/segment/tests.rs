@@ -1,7 +1,7 @@
 //! What is written to a segment is what is read back, and the index misses nothing.
 
 use arrow::array::AsArray;
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use proptest::prelude::*;
 
 use super::*;
@@ -64,11 +64,9 @@ fn all_rows_come_back_in_order_with_all_columns() {
         .collect();
     let all = concat_batches(&schema, &batches).expect("one schema");
     let plain = |batch: &RecordBatch| {
-        let columns = batch.columns().iter().zip(batch.schema().fields().clone().iter()).map(|(column, field)| {
-            match field.data_type() {
-                arrow::datatypes::DataType::Dictionary(..) => arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).expect("text"),
-                _ => column.clone(),
-            }
+        let columns = batch.columns().iter().map(|column| match column.data_type() {
+            DataType::Dictionary(..) => arrow::compute::cast(column, &DataType::Utf8).expect("text"),
+            _ => column.clone(),
         });
         columns.collect::<Vec<_>>()
     };
