@@ -61,7 +61,7 @@ export const en = {
 
   'query.label': 'Query',
   'query.traces.placeholder': 'service:cart duration>200ms error http.route="/checkout"   or TraceQL { … }',
-  'query.logs.placeholder': 'words "a phrase" service:cart severity>=warn -noise   中文直接输入',
+  'query.logs.placeholder': 'words "a phrase" service:cart severity>=warn -noise',
   'query.run': 'Search',
   'query.clear': 'Clear',
   'query.remove': 'Remove {term}',
@@ -94,6 +94,7 @@ export const en = {
   'traces.scatter': 'Traces by start and duration',
   'traces.scatter.hint': 'Drag to filter by time and duration · click a point to open',
   'traces.scatter.table': 'The table below holds the same traces.',
+  'traces.scatter.unloaded': 'older traces: load more below',
   'traces.orphans': '{n} {n|span|spans} without their parent',
   'traces.noRoot': '(root not received)',
   'traces.hideChart': 'Hide chart',

@@ -96,6 +96,7 @@ export const zh: Record<Key, string> = {
   'traces.scatter': '链路的开始时间与耗时',
   'traces.scatter.hint': '拖动框选时间与耗时 · 点击圆点打开',
   'traces.scatter.table': '下表列出相同的链路。',
+  'traces.scatter.unloaded': '更早的链路：在下方加载更多',
   'traces.orphans': '{n} 个 span 缺少父节点',
   'traces.noRoot': '（未收到入口 span）',
   'traces.hideChart': '隐藏图表',

@@ -38,6 +38,6 @@ export function hueVar(hue: number): string {
 
 /** Colour of an error share: neutral, then amber, then red. */
 export function errorVar(share: number): string {
-  if (share <= 0.001) return 'var(--control)';
+  if (share < 0.01) return 'var(--control)';
   return share < 0.05 ? 'var(--warn-mark)' : 'var(--error)';
 }

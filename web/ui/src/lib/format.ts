@@ -63,10 +63,11 @@ export function compact(value: number): string {
   return `${significant(value / scale)}${name}`;
 }
 
-/** A rate per second with its unit, or per minute below one in ten seconds. */
+/** A rate with its unit; one unit everywhere, so that columns compare. */
 export function rate(perSecond: number): string {
   if (perSecond === 0) return '0';
-  return perSecond < 0.1 ? `${significant(perSecond * 60)}/min` : `${compact(Number(perSecond.toPrecision(3)))}/s`;
+  if (perSecond < 0.001) return '<0.001/s';
+  return `${perSecond < 1 ? Number(perSecond.toPrecision(2)) : compact(Number(perSecond.toPrecision(3)))}/s`;
 }
 
 /** A share of 0..1; what is small but not nothing never reads as 0 %. */

@@ -1,5 +1,6 @@
 // Keys, types and values of an attribute list, each with copy and filter.
 
+import { Fragment } from 'react';
 import type { Attribute } from '../api/types';
 import { useT } from '../i18n';
 import { Copy } from '../ui/Copy';
@@ -23,7 +24,9 @@ export function AttributeTable({ attributes, dropped = 0, onFilter }: AttributeT
           {attributes.map((attribute, index) => (
             // Keys may repeat in what was sent; the place keeps rows apart.
             <tr key={`${index} ${attribute.key}`}>
-              <th scope="row">{attribute.key}</th>
+              <th scope="row">
+                <Name text={attribute.key} />
+              </th>
               <td>
                 <span className={styles['value']} data-type={attribute.type}>
                   {attribute.type === 'empty' ? '∅' : attribute.type === 'string' && attribute.value === '' ? '""' : pretty(attribute)}
@@ -48,4 +51,14 @@ export function AttributeTable({ attributes, dropped = 0, onFilter }: AttributeT
       {dropped > 0 && <p className={styles['dropped']}>{t('span.dropped', { n: dropped })}</p>}
     </>
   );
+}
+
+/** A dotted name that may break after its dots. */
+function Name({ text }: { text: string }) {
+  return text.split(/(?<=[._/])/).map((part, index) => (
+    <Fragment key={index}>
+      {index > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ));
 }

@@ -63,8 +63,8 @@ export function LogTable(props: LogTableProps) {
         <span>{t('logs.service')}</span>
         <span>{t('logs.body')}</span>
       </div>
-      <div ref={scroller} className={log['scroller']} tabIndex={0} role="feed" aria-label={t('logs.title')} aria-busy="false">
-        <div className={log['rows']} style={{ height: total }}>
+      <div ref={scroller} className={log['scroller']} tabIndex={0} role="group" aria-label={t('logs.title')}>
+        <div className={log['rows']} role="feed" aria-label={t('logs.title')} style={{ height: total }}>
           {logs.slice(first, last).map((record, index) => (
             <Row
               key={record.id}

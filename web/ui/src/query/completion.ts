@@ -19,16 +19,21 @@ export interface Suggestion {
   detail: string;
 }
 
-/** The slot under the caret; null inside TraceQL strings and where nothing sensible fits. */
+const VALUE = /([^\s"=:<>!~(){}|&]+)\s?(?:>=|<=|!=|!~|=~|=|:|>|<|~)\s?("[^"]*|[^\s"(){}]*)$/;
+const KEY = /[^\s"=:<>!~(){}|&]*$/;
+
+/** The slot under the caret; null inside a string that belongs to no key. */
 export function slotAt(text: string, caret: number): Slot | null {
   const before = text.slice(0, caret);
-  const match = /(?:^|[\s({!&|-])((?:([^\s"=:<>!~(){}]+)\s?(>=|<=|!=|!~|=~|=|:|>|<|~)\s?)?("?)([^\s"(){}]*|(?<=")[^"]*))$/.exec(before);
-  if (!match) return null;
-  const [, , key = '', op, open = '', prefix = ''] = match;
-  if (op === undefined && open !== '') return null;
-  const start = caret - prefix.length - open.length;
-  const rest = /^[^\s(){}]*/.exec(text.slice(caret))?.[0].length ?? 0;
-  return { kind: op === undefined ? 'key' : 'value', key, prefix, start, end: caret + rest };
+  const end = caret + (/^[^\s"(){}]*/.exec(text.slice(caret))?.[0].length ?? 0);
+  const value = VALUE.exec(before);
+  if (value) {
+    const [, key = '', typed = ''] = value;
+    return { kind: 'value', key: key.replace(/^-/, ''), prefix: typed.replace(/^"/, ''), start: caret - typed.length, end };
+  }
+  if ((before.split('"').length - 1) % 2 === 1) return null;
+  const prefix = (KEY.exec(before)?.[0] ?? '').replace(/^-/, '');
+  return { kind: 'key', key: '', prefix, start: caret - prefix.length, end };
 }
 
 /** Best first: prefix before inside, short before long; at most `limit`. */

@@ -44,9 +44,10 @@ export function radius(spans: number): number {
   return Math.min(7, 2.2 + Math.log10(Math.max(1, spans)) * 1.1);
 }
 
-export function drawScatter(context: CanvasRenderingContext2D, size: Size, points: readonly Point[], range: readonly [number, number], active: string | null): void {
+export function drawScatter(context: CanvasRenderingContext2D, size: Size, points: readonly Point[], range: readonly [number, number], active: string | null, unloaded: { until: number; label: string } | null): void {
   const { x, y, domain } = scales(points, range, size);
   drawAxes(context, size, x, y, domain, range);
+  if (unloaded) drawUnloaded(context, size, x(unloaded.until), unloaded.label);
   // Errors last, so that nothing hides them.
   for (const point of [...points.filter((item) => !item.error), ...points.filter((item) => item.error)]) {
     const [px, py, r] = [x(point.at), y(point.duration), radius(point.spans)];
@@ -83,7 +84,7 @@ function drawAxes(context: CanvasRenderingContext2D, size: Size, x: Scale, y: Sc
   for (const tick of logTicks(domain[0], domain[1])) {
     const py = Math.round(y(tick)) + 0.5;
     line(context, MARGIN.left, py, size.width - MARGIN.right, py);
-    context.fillText(duration(tick).replace('.00', ''), MARGIN.left - 8, py);
+    context.fillText(tickLabel(tick), MARGIN.left - 8, py);
   }
   context.textAlign = 'center';
   context.textBaseline = 'alphabetic';
@@ -94,6 +95,23 @@ function drawAxes(context: CanvasRenderingContext2D, size: Size, x: Scale, y: Sc
   }
   context.strokeStyle = color('--rule-strong');
   line(context, MARGIN.left, size.height - MARGIN.bottom + 0.5, size.width - MARGIN.right, size.height - MARGIN.bottom + 0.5);
+}
+
+/** `10 ms`, `100 s`: round values without idle digits. */
+function tickLabel(ns: number): string {
+  return ns >= 6e10 && ns < 1e12 ? `${ns / 1e9} s` : duration(ns).replace(/\.0+(?= )/, '');
+}
+
+/** Marks the older part of the range, of which no page has been fetched yet. */
+function drawUnloaded(context: CanvasRenderingContext2D, size: Size, until: number, label: string): void {
+  const width = until - MARGIN.left;
+  if (width < 8) return;
+  context.fillStyle = color('--sunken');
+  context.fillRect(MARGIN.left, MARGIN.top - 6, width, size.height - MARGIN.bottom - MARGIN.top + 6);
+  context.fillStyle = color('--muted');
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  if (context.measureText(label).width < width - 16) context.fillText(label, MARGIN.left + width / 2, (size.height - MARGIN.bottom) / 2);
 }
 
 function line(context: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {

@@ -8,7 +8,7 @@ import { useSize } from '../../lib/use-size';
 import { Loading } from '../../parts/states';
 import { IconButton } from '../../ui/Button';
 import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from './layout';
-import { curve, edgeWidth, type MapEdge, type MapModel } from './model';
+import { along, curve, edgeWidth, labelledAtTarget, type MapEdge, type MapModel } from './model';
 import { NodeShape } from './NodeShape';
 import { usePanZoom } from './use-pan-zoom';
 import { useLayout } from './use-layout';
@@ -39,6 +39,7 @@ function Drawing({ model, placed, selected, onSelect }: GraphViewProps & { place
   const [hover, setHover] = useState('');
   const focus = hover || selected;
   const near = useMemo(() => neighbours(model, focus), [model, focus]);
+  const atTarget = useMemo(() => labelledAtTarget(model.edges), [model]);
   const most = model.edges.reduce((high, edge) => Math.max(high, edge.rate), 0);
   return (
     <div ref={host} className={styles['canvas']} onPointerDown={onPointerDown} onClick={(event) => !(event.target as Element).closest('[data-hit],button') && onSelect('')}>
@@ -52,15 +53,20 @@ function Drawing({ model, placed, selected, onSelect }: GraphViewProps & { place
               width={edgeWidth(edge.rate, most)}
               active={focus === edge.key || (near !== null && near.edges.has(edge.key))}
               dim={near !== null && !near.edges.has(edge.key)}
-              labelled={transform.k > 0.5 && (model.edges.length <= 40 || (near?.edges.has(edge.key) ?? false))}
               onHover={setHover}
               onSelect={onSelect}
             />
           ))}
           {[...model.nodes.values()].map((node) => {
             const at = placed.nodes[node.id];
+            // Nodes cover the ends of lines, labels cover nodes.
             return at && <NodeShape key={node.id} node={node} at={at} seconds={model.seconds} selected={selected === node.id} dim={near !== null && !near.nodes.has(node.id)} onHover={setHover} onSelect={onSelect} />;
           })}
+          {transform.k > 0.5 &&
+            model.edges.map((edge, index) => {
+              const shown = near === null ? model.edges.length <= 40 : near.edges.has(edge.key);
+              return shown && <EdgeLabel key={edge.key} edge={edge} points={trim(placed.edges[index] ?? [])} atTarget={atTarget.has(edge.key)} />;
+            })}
         </g>
       </svg>
       <div className={styles['controls']}>
@@ -79,20 +85,17 @@ interface EdgeProps {
   width: number;
   active: boolean;
   dim: boolean;
-  labelled: boolean;
   onHover: (key: string) => void;
   onSelect: (key: string) => void;
 }
 
-function Edge({ edge, points, width, active, dim, labelled, onHover, onSelect }: EdgeProps) {
+function Edge({ edge, points, width, active, dim, onHover, onSelect }: EdgeProps) {
   const [first, last] = [points[0], points.at(-1)];
   if (!first || !last) return null;
   const path = curve(points);
   const tone = errorVar(edge.share);
-  const middle = points.length % 2 === 1 ? points[(points.length - 1) / 2] : midpoint(points[points.length / 2 - 1], points[points.length / 2]);
   const back = last.x < first.x ? -1 : 1;
   const size = 4 + width;
-  const label = `${edge.p95 === null ? '–' : duration(edge.p95)}${edge.share > 0.001 ? ` · ${percent(edge.share)}` : ''}`;
   return (
     <g data-dim={dim} data-active={active} className={styles['edge']}>
       <path d={path} fill="none" style={{ stroke: tone, strokeWidth: width }} />
@@ -109,17 +112,23 @@ function Edge({ edge, points, width, active, dim, labelled, onHover, onSelect }:
         onClick={() => onSelect(edge.key)}
         onKeyDown={(event) => event.key === 'Enter' && onSelect(edge.key)}
       />
-      {labelled && middle && (
-        <text x={middle.x} y={middle.y - 4} textAnchor="middle" className={styles['edgeLabel']} data-error={edge.share > 0.001}>
-          {label}
-        </text>
-      )}
     </g>
   );
 }
 
-function midpoint(a: Point | undefined, b: Point | undefined): Point | null {
-  return a && b ? { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 } : null;
+function EdgeLabel({ edge, points, atTarget }: { edge: MapEdge; points: readonly Point[]; atTarget: boolean }) {
+  const [first, last] = [points[0], points.at(-1)];
+  if (!first || !last) return null;
+  const [near, next] = atTarget ? [points.at(-2) ?? first, last] : [first, points[1] ?? last];
+  // A piece that ends at a waypoint runs on under the column of nodes; the gap between columns is what counts.
+  const place = points.length === 2 ? 0.57 : 0.66;
+  const middle = along(near, next, atTarget ? place : 1 - place);
+  return (
+    <text x={middle.x} y={middle.y - 4} textAnchor="middle" className={styles['edgeLabel']} data-tone={edge.share >= 0.05 ? 'error' : edge.share >= 0.01 ? 'warn' : undefined}>
+      {edge.p95 === null ? '–' : duration(edge.p95)}
+      {edge.share >= 0.001 ? ` · ${percent(edge.share)}` : ''}
+    </text>
+  );
 }
 
 /** Lines run from the right edge of the caller to the left edge of the callee; a loop bows under its node. */

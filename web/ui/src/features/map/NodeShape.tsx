@@ -2,7 +2,7 @@
 
 import type { GraphNode, NodeKind } from '../../api/types';
 import { useT } from '../../i18n';
-import { errorVar, hueOf, hueVar } from '../../lib/color';
+import { hueOf, hueVar } from '../../lib/color';
 import { percent, rate } from '../../lib/format';
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from './layout';
 import styles from './map.module.css';
@@ -17,7 +17,7 @@ interface NodeShapeProps {
   onSelect: (id: string) => void;
 }
 
-const NAME_LENGTH = 20;
+const NAME_LENGTH = 19;
 
 export function NodeShape({ node, at, seconds, selected, dim, onHover, onSelect }: NodeShapeProps) {
   const t = useT();
@@ -46,9 +46,8 @@ export function NodeShape({ node, at, seconds, selected, dim, onHover, onSelect 
         {name}
       </text>
       <text x={18} y={33} className={styles['nodeFigures']}>
-        {node.kind === 'service' ? '' : `${kind} · `}
         {rate(node.calls / seconds)}
-        {share > 0 && <tspan style={{ fill: share >= 0.05 ? errorVar(share) : 'var(--warn)' }}> · {percent(share)}</tspan>}
+        {share > 0 && <tspan style={share >= 0.01 ? { fill: share >= 0.05 ? 'var(--error)' : 'var(--warn)' } : undefined}> · {percent(share)}</tspan>}
       </text>
     </g>
   );

@@ -23,12 +23,14 @@ export interface Layout {
   height: number;
 }
 
-export const NODE_WIDTH = 156;
+export const NODE_WIDTH = 160;
 export const NODE_HEIGHT = 44;
-const LAYER_GAP = 112;
-const ROW_GAP = 22;
+const LAYER_GAP = 124;
+const ROW_GAP = 30;
 const WAYPOINT_HEIGHT = 14;
 const SWEEPS = 12;
+/** Vertices times sweeps stay below this: a tangle of cycles gets fewer sweeps, not a page that hangs. */
+const WORK = 120_000;
 
 interface Vertex {
   /** Index of the input node, or −1 for a waypoint. */
@@ -134,7 +136,8 @@ function order(vertices: Vertex[]): number[][] {
   rows.forEach(set);
   let best = rows.map((row) => [...row]);
   let fewest = crossings(vertices, rows);
-  for (let sweep = 0; sweep < SWEEPS && fewest > 0; sweep += 1) {
+  const sweeps = sweepsFor(vertices);
+  for (let sweep = 0; sweep < sweeps && fewest > 0; sweep += 1) {
     const downwards = sweep % 2 === 0;
     for (const row of downwards ? rows.slice(1) : rows.slice(0, -1).reverse()) {
       const mean = new Map(row.map((vertex) => [vertex, barycentre(vertices, vertex, downwards)]));
@@ -151,6 +154,10 @@ function order(vertices: Vertex[]): number[][] {
   return best;
 }
 
+function sweepsFor(vertices: Vertex[]): number {
+  return Math.max(2, Math.min(SWEEPS, Math.floor(WORK / vertices.length)));
+}
+
 function barycentre(vertices: Vertex[], vertex: number, above: boolean): number {
   const own = vertices[vertex];
   const near = above ? own?.up : own?.down;
@@ -160,15 +167,29 @@ function barycentre(vertices: Vertex[], vertex: number, above: boolean): number 
 
 function crossings(vertices: Vertex[], rows: number[][]): number {
   let total = 0;
-  for (const row of rows) {
-    const ends: number[] = [];
+  rows.forEach((row, layer) => {
+    const below = rows[layer + 1]?.length ?? 0;
+    // A Fenwick tree over the places of the next layer counts the ends right of each new one.
+    const tree = new Int32Array(below + 1);
+    let ends = 0;
     for (const vertex of row) {
-      const below = (vertices[vertex]?.down ?? []).map((other) => vertices[other]?.order ?? 0).sort((a, b) => a - b);
-      for (const end of below) for (const earlier of ends) if (earlier > end) total += 1;
-      ends.push(...below);
+      const places = (vertices[vertex]?.down ?? []).map((other) => vertices[other]?.order ?? 0);
+      for (const place of places) total += ends - sumUpTo(tree, place);
+      for (const place of places) add(tree, place);
+      ends += places.length;
     }
-  }
+  });
   return total;
+}
+
+function sumUpTo(tree: Int32Array, place: number): number {
+  let sum = 0;
+  for (let at = place + 1; at > 0; at -= at & -at) sum += tree[at] ?? 0;
+  return sum;
+}
+
+function add(tree: Int32Array, place: number): void {
+  for (let at = place + 1; at < tree.length; at += at & -at) tree[at] = (tree[at] ?? 0) + 1;
 }
 
 function place(vertices: Vertex[], rows: number[][]): void {
@@ -181,7 +202,8 @@ function place(vertices: Vertex[], rows: number[][]): void {
     }
     for (const index of row) vertices[index]!.y -= y / 2;
   }
-  for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
+  const sweeps = sweepsFor(vertices);
+  for (let sweep = 0; sweep < sweeps; sweep += 1) {
     for (const row of sweep % 2 === 0 ? rows : [...rows].reverse()) relax(vertices, row);
   }
 }

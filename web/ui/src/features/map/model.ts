@@ -70,4 +70,21 @@ export function curve(points: readonly { x: number; y: number }[]): string {
   return path;
 }
 
+/** The point at `t` of one piece of `curve`. */
+export function along(a: { x: number; y: number }, b: { x: number; y: number }, t: number): { x: number; y: number } {
+  const bend = (b.x - a.x) / 2;
+  const mix = (p0: number, p1: number, p2: number, p3: number): number => (1 - t) ** 3 * p0 + 3 * (1 - t) ** 2 * t * p1 + 3 * (1 - t) * t * t * p2 + t ** 3 * p3;
+  return { x: mix(a.x, a.x + bend, b.x - bend, b.x), y: mix(a.y, a.y, b.y, b.y) };
+}
+
+/** Keys of edges whose label stands near the callee: there, a fan of calls has spread out. */
+export function labelledAtTarget(edges: readonly MapEdge[]): ReadonlySet<string> {
+  const [out, into] = [new Map<string, number>(), new Map<string, number>()];
+  for (const edge of edges) {
+    out.set(edge.source, (out.get(edge.source) ?? 0) + 1);
+    into.set(edge.target, (into.get(edge.target) ?? 0) + 1);
+  }
+  return new Set(edges.filter((edge) => (out.get(edge.source) ?? 0) >= (into.get(edge.target) ?? 0)).map((edge) => edge.key));
+}
+
 const round = (value: number): number => Math.round(value * 10) / 10;

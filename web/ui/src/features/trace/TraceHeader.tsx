@@ -23,7 +23,8 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
   const tabs: readonly [TraceState['tab'], Key][] = [['waterfall', 'trace.waterfall'], ['logs', 'trace.logs']];
   return (
     <section className={styles['header']}>
-      <dl className={styles['figures']}>
+      <div className={styles['figures']}>
+        <dl className={styles['figureList']}>
         <Figure label={t('trace.duration')} strong>
           {duration(skeleton.duration_ns)}
         </Figure>
@@ -43,6 +44,7 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
             '0'
           )}
         </Figure>
+        </dl>
         <div className={styles['badges']}>
           {skeleton.orphan.length > 0 && (
             <span className={styles['badge']} title={t('trace.orphans.title')}>
@@ -66,7 +68,7 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
             {t('trace.json')}
           </a>
         </div>
-      </dl>
+      </div>
       <div className={styles['lenses']}>
         <div role="tablist" className={styles['tabs']}>
           {tabs.map(([tab, label]) => (

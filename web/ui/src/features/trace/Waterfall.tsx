@@ -188,8 +188,6 @@ function Bar({ row, model, from, to, critical, failed }: RowProps & { failed: bo
   if (left > 100 || right < 0) return <span className={styles['outside']} data-side={right < 0 ? 'left' : 'right'}>{duration(length)}</span>;
   const outcome = skeleton.outcomes[skeleton.outcome[row] ?? -1] ?? '';
   const label = `${duration(length)}${outcome === '' || outcome === 'ok' || outcome === 'error' ? '' : ` · ${outcome}`}`;
-  // The label stands where there is room: after the bar, else before it, else on it.
-  const side = visibleRight < 84 ? 'after' : visibleLeft > 16 ? 'before' : 'on';
   const hue = hueVar(model.hues[skeleton.svc[row] ?? 0] ?? 0);
   return (
     <>
@@ -199,7 +197,7 @@ function Bar({ row, model, from, to, critical, failed }: RowProps & { failed: bo
           const [a, b] = [Math.max(0, ((section.start - from) / span) * 100), Math.min(100, ((section.end - from) / span) * 100)];
           return b > a ? <span key={section.start} className={styles['critical']} style={{ left: `${a}%`, width: `${b - a}%` }} /> : null;
         })}
-      <span className={styles['label']} data-side={side} style={side === 'before' ? { right: `${100 - visibleLeft}%` } : { left: `${side === 'on' ? visibleLeft : visibleRight}%` }}>
+      <span className={styles['label']} style={{ left: `${visibleRight}%` }}>
         {label}
       </span>
     </>

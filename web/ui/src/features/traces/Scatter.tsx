@@ -18,18 +18,27 @@ interface ScatterProps {
   traces: readonly TraceSummary[];
   /** ms since the epoch. */
   range: readonly [number, number];
+  /** Older traces exist than those given. */
+  partial: boolean;
   onOpen: (id: string) => void;
   onBox: (from: number, to: number, low: number, high: number) => void;
 }
 
-export function Scatter({ points, traces, range, onOpen, onBox }: ScatterProps) {
+export function Scatter({ points, traces, range, partial, onOpen, onBox }: ScatterProps) {
   const t = useT();
   const host = useRef<HTMLDivElement>(null);
   const size = useSize(host);
   const [hover, setHover] = useState<{ point: Point; x: number; y: number } | null>(null);
   const [from, to] = range;
   const active = hover?.point.id ?? null;
-  const draw = useCallback((context: CanvasRenderingContext2D, box: Size) => drawScatter(context, box, points, [from, to], active), [points, from, to, active]);
+  const label = t('traces.scatter.unloaded');
+  const draw = useCallback(
+    (context: CanvasRenderingContext2D, box: Size) => {
+      const oldest = points.reduce((least, point) => Math.min(least, point.at), to);
+      drawScatter(context, box, points, [from, to], active, partial ? { until: oldest, label } : null);
+    },
+    [points, from, to, active, partial, label],
+  );
   const at = scales(points, range, size);
   const drag = useDrag(
     (box: Box) => {

@@ -6,6 +6,7 @@ import type { ServiceCount, TraceSummary } from '../../api/types';
 import { useT } from '../../i18n';
 import { assignHues, hueVar } from '../../lib/color';
 import { count, duration } from '../../lib/format';
+import { log } from '../../lib/scale';
 import { clock, day, fullTime } from '../../lib/time';
 import { ServiceTag } from '../../parts/ServiceTag';
 import { tracePath } from '../../routes';
@@ -23,7 +24,9 @@ interface TraceTableProps {
 export function TraceTable({ traces, selected, wide, onOpen }: TraceTableProps) {
   const t = useT();
   const body = useRef<HTMLTableSectionElement>(null);
-  const longest = traces.reduce((most, trace) => Math.max(most, trace.duration_ns), 1);
+  const [low, high] = traces.reduce(([least, most], trace) => [Math.min(least, trace.duration_ns), Math.max(most, trace.duration_ns)], [Infinity, 1]);
+  // The chart's scale: one slow trace must not flatten all others.
+  const bar = log([Math.max(1, low / 2), Math.max(high, low * 4)], [0, 100]);
   useEffect(() => {
     if (selected >= 0) body.current?.rows[selected]?.scrollIntoView({ block: 'nearest' });
   }, [selected]);
@@ -41,14 +44,14 @@ export function TraceTable({ traces, selected, wide, onOpen }: TraceTableProps) 
       </thead>
       <tbody ref={body}>
         {traces.map((trace, index) => (
-          <Row key={trace.trace_id} trace={trace} selected={index === selected} wide={wide} longest={longest} onOpen={onOpen} />
+          <Row key={trace.trace_id} trace={trace} selected={index === selected} wide={wide} bar={bar(trace.duration_ns)} onOpen={onOpen} />
         ))}
       </tbody>
     </table>
   );
 }
 
-const Row = memo(function Row({ trace, selected, wide, longest, onOpen }: { trace: TraceSummary; selected: boolean; wide: boolean; longest: number; onOpen: (id: string) => void }) {
+const Row = memo(function Row({ trace, selected, wide, bar, onOpen }: { trace: TraceSummary; selected: boolean; wide: boolean; bar: number; onOpen: (id: string) => void }) {
   const t = useT();
   return (
     <tr aria-selected={selected} onClick={(event) => !(event.target as Element).closest('a') && window.getSelection()?.isCollapsed !== false && onOpen(trace.trace_id)}>
@@ -70,7 +73,7 @@ const Row = memo(function Row({ trace, selected, wide, longest, onOpen }: { trac
       <td className={styles['duration']}>
         <span>{duration(trace.duration_ns)}</span>
         <span className={styles['durationTrack']} aria-hidden="true">
-          <span style={{ width: `${Math.max(0.8, (trace.duration_ns / longest) * 100)}%` }} />
+          <span style={{ width: `${bar}%` }} />
         </span>
       </td>
       <td>

@@ -81,7 +81,7 @@ export function TracesPage() {
         {search.isSuccess && traces.length === 0 && <Empty title={t('empty.traces')} filtered={state.q !== ''} watching={watching} onClear={() => (setQuery(''), refresh())} />}
         {traces.length > 0 && (
           <>
-            {state.chart && <Scatter points={points} traces={traces} range={[toMs(range.from), toMs(range.to)]} onOpen={open} onBox={onBox} />}
+            {state.chart && <Scatter points={points} traces={traces} range={[toMs(range.from), toMs(range.to)]} partial={search.hasNextPage} onOpen={open} onBox={onBox} />}
             <TraceTable traces={traces} selected={selected} wide={range.to - range.from > 86_400_000_000_000n} onOpen={open} />
             <LoadMore hasNext={search.hasNextPage} busy={search.isFetchingNextPage} error={search.isFetchNextPageError ? search.error : null} onMore={() => void search.fetchNextPage()} />
           </>
