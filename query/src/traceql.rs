@@ -15,6 +15,7 @@ mod parse;
 mod short;
 
 pub use jaeger::JaegerQuery;
+pub(crate) use short::literal;
 
 use ast::{Expr, Metrics, Spanset};
 

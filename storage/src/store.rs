@@ -199,6 +199,11 @@ impl Store {
         self.changed.subscribe()
     }
 
+    /// Number of the last request in the log: [`RowId`]s of later log records are greater.
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence.load(Ordering::SeqCst)
+    }
+
     pub fn settings(&self) -> &Settings {
         &self.settings
     }

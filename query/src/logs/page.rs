@@ -1,0 +1,243 @@
+//! One page of log records, in either direction.
+
+use arrow::record_batch::RecordBatch;
+use storage::ids::RowId;
+use storage::scan::{Chunk, Read, ReadError};
+use storage::schema::{Table, col};
+use storage::store::{Snapshot, Source};
+
+use crate::engine::{Deadline, QueryError, Range};
+use crate::logql::{LogFilter, LogQuery};
+use crate::model::{LogRecord, Notes, Page};
+use crate::rows::{Columns, LOG_COLUMNS, LogReader, Origins};
+
+/// Which records to find.
+#[derive(Clone, Debug)]
+pub struct LogSearch {
+    pub query: LogQuery,
+    pub range: Range,
+    pub order: LogOrder,
+    /// Most records in the page.
+    pub limit: usize,
+    /// [`Page::next`] of the page before, in the same or the other direction.
+    pub cursor: Option<String>,
+}
+
+impl LogSearch {
+    pub fn new(query: LogQuery, range: Range, limit: usize) -> Self {
+        Self { query, range, order: LogOrder::NewestFirst, limit, cursor: None }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOrder {
+    NewestFirst,
+    OldestFirst,
+}
+
+impl LogOrder {
+    /// Whether `a` comes before `b`.
+    fn before(self, a: Position, b: Position) -> bool {
+        match self {
+            LogOrder::NewestFirst => a > b,
+            LogOrder::OldestFirst => a < b,
+        }
+    }
+
+    fn compare(self, a: Position, b: Position) -> std::cmp::Ordering {
+        match self {
+            LogOrder::NewestFirst => b.cmp(&a),
+            LogOrder::OldestFirst => a.cmp(&b),
+        }
+    }
+}
+
+/// Place of a record in the order of time; `time` in ns as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    pub(super) time: i64,
+    pub(super) id: RowId,
+}
+
+impl Position {
+    pub(super) fn parse(cursor: &str) -> Result<Self, QueryError> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(cursor, &mut bytes).map_err(|_| QueryError::bad("the cursor is not one of a page of logs"))?;
+        let (mut time, mut id) = ([0; 8], [0; 8]);
+        time.copy_from_slice(&bytes[..8]);
+        id.copy_from_slice(&bytes[8..]);
+        Ok(Self { time: i64::from_be_bytes(time), id: RowId(u64::from_be_bytes(id)) })
+    }
+
+    fn cursor(self) -> String {
+        hex::encode([self.time.to_be_bytes(), self.id.0.to_be_bytes()].concat())
+    }
+}
+
+/// A record of a snapshot: a row of one of its sources, as [`all_sources`] lists them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) position: Position,
+    pub(super) source: usize,
+    pub(super) row: u32,
+}
+
+/// All sources of logs, in the order in which places number them.
+fn all_sources(snapshot: &Snapshot) -> Vec<Source> {
+    snapshot.sources(Table::Logs, i64::MIN, i64::MAX)
+}
+
+pub(super) fn page(
+    snapshot: &Snapshot,
+    deadline: &Deadline,
+    filter: &LogFilter,
+    search: &LogSearch,
+    after: Option<Position>,
+) -> Result<Page<LogRecord>, QueryError> {
+    let mut notes = Notes::default();
+    let mut best = Best { places: Vec::new(), most: search.limit.saturating_add(1), order: search.order, last: None };
+    let mut columns = vec![col::TIME, col::ROW_ID];
+    columns.extend(filter.columns());
+    let mut sources: Vec<(usize, Source)> = all_sources(snapshot).into_iter().enumerate().collect();
+    if search.order == LogOrder::OldestFirst {
+        sources.sort_by_key(|(_, source)| source.time_bounds().0);
+    }
+    for (number, source) in &sources {
+        deadline.check()?;
+        best.settle();
+        let range = narrowed(search, after, best.last);
+        let (least, greatest) = source.time_bounds();
+        if greatest < range.from || (least >= range.to && range.to != i64::MAX) {
+            continue;
+        }
+        let read = Read { columns: &columns, prune: filter.prune(), from: range.from, to: range.to };
+        let chunks = match source.read(&read) {
+            Ok(chunks) => chunks,
+            Err(error) => {
+                notes.unreadable(&error);
+                continue;
+            }
+        };
+        for chunk in chunks {
+            deadline.check()?;
+            let taken = chunk.and_then(|chunk| {
+                notes.rows_read += chunk.batch.num_rows() as u64;
+                take(*number, &chunk, filter, search, after, &mut best)
+            });
+            if let Err(error) = taken {
+                notes.unreadable(&error);
+            }
+        }
+    }
+    let mut places = best.finish();
+    let more = places.len() > search.limit;
+    places.truncate(search.limit);
+    let next = places.last().filter(|_| more).map(|place| place.position.cursor());
+    let items = fetch(snapshot, &places, &mut notes);
+    Ok(Page { items, next, notes })
+}
+
+/// The range in which rows can still be of the page.
+fn narrowed(search: &LogSearch, after: Option<Position>, last: Option<Position>) -> Range {
+    let Range { mut from, mut to } = search.range;
+    let (newer_than, older_than) = match search.order {
+        LogOrder::NewestFirst => (last, after),
+        LogOrder::OldestFirst => (after, last),
+    };
+    if let Some(position) = newer_than {
+        from = from.max(position.time);
+    }
+    if let Some(position) = older_than {
+        to = to.min(position.time.saturating_add(1));
+    }
+    Range { from, to }
+}
+
+fn take(
+    source: usize,
+    chunk: &Chunk,
+    filter: &LogFilter,
+    search: &LogSearch,
+    after: Option<Position>,
+    best: &mut Best,
+) -> Result<(), ReadError> {
+    let columns = Columns::new(&chunk.batch);
+    let (times, ids) = (columns.times(col::TIME)?, columns.u64s(col::ROW_ID)?);
+    let filter = filter.bind(&chunk.batch)?;
+    for row in 0..columns.rows() {
+        let position = Position { time: times[row], id: RowId(ids[row]) };
+        let wanted = search.range.contains(position.time)
+            && after.is_none_or(|after| search.order.before(after, position))
+            && best.wants(position)
+            && filter.check(row);
+        if wanted {
+            best.insert(Place { position, source, row: chunk.rows[row] });
+        }
+    }
+    Ok(())
+}
+
+/// The first places seen, in bounded memory.
+struct Best {
+    places: Vec<Place>,
+    most: usize,
+    order: LogOrder,
+    /// The last of `most`: what comes after it is not wanted.
+    last: Option<Position>,
+}
+
+impl Best {
+    fn wants(&self, position: Position) -> bool {
+        self.last.is_none_or(|last| self.order.before(position, last))
+    }
+
+    fn insert(&mut self, place: Place) {
+        self.places.push(place);
+        if self.places.len() >= self.most.saturating_mul(2).max(1024) {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.places.len() < self.most {
+            return;
+        }
+        let order = self.order;
+        let by_order = |a: &Place, b: &Place| order.compare(a.position, b.position);
+        let (_, last, _) = self.places.select_nth_unstable_by(self.most - 1, by_order);
+        self.last = Some(last.position);
+        self.places.truncate(self.most);
+    }
+
+    fn finish(mut self) -> Vec<Place> {
+        let order = self.order;
+        self.places.sort_unstable_by(|a, b| order.compare(a.position, b.position));
+        self.places.truncate(self.most);
+        self.places
+    }
+}
+
+/// Whole records in the order of their places. What cannot be read is noted and left out.
+pub(super) fn fetch(snapshot: &Snapshot, places: &[Place], notes: &mut Notes) -> Vec<LogRecord> {
+    let sources = all_sources(snapshot);
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_unstable_by_key(|&at| (places[at].source, places[at].row));
+    let mut records: Vec<Option<LogRecord>> = vec![None; places.len()];
+    let mut origins = Origins::default();
+    for same_source in order.chunk_by(|&a, &b| places[a].source == places[b].source) {
+        let rows: Vec<u32> = same_source.iter().map(|&at| places[at].row).collect();
+        let read = sources[places[same_source[0]].source]
+            .fetch(LOG_COLUMNS, &rows)
+            .and_then(|batch| records_of(&batch, &mut origins));
+        match read {
+            Ok(read) => same_source.iter().zip(read).for_each(|(&at, record)| records[at] = Some(record)),
+            Err(error) => notes.unreadable(&error),
+        }
+    }
+    records.into_iter().flatten().collect()
+}
+
+pub(super) fn records_of(batch: &RecordBatch, origins: &mut Origins) -> Result<Vec<LogRecord>, ReadError> {
+    let mut reader = LogReader::new(batch, origins)?;
+    (0..batch.num_rows()).map(|row| reader.get(row)).collect()
+}
