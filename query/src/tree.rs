@@ -4,7 +4,8 @@
 //! trace of any size and any shape (cycles, self links, times backwards) has an answer.
 
 use hashbrown::HashMap;
-use storage::ids::SpanId;
+use storage::attrs::{Link, Value};
+use storage::ids::{SpanId, TraceId};
 
 use crate::model::{CallTree, Span};
 
@@ -39,7 +40,7 @@ impl Node {
             end: span.end,
             kind: span.kind,
             parent: span.parent_span_id,
-            detached: follows_from(span),
+            detached: follows_from(span.trace_id, span.parent_span_id, &span.links),
         }
     }
 
@@ -213,14 +214,13 @@ fn depths(roots: &[usize], children: &[Vec<usize>]) -> Vec<u32> {
 
 /// OpenTracing's follows-from comes through OTLP as a link to the parent with this attribute
 /// (OpenTelemetry's OpenTracing compatibility, "Create a Span").
-fn follows_from(span: &Span) -> bool {
-    let Some(parent) = span.parent_span_id else { return false };
-    span.links.iter().any(|link| {
+pub(crate) fn follows_from(trace: TraceId, parent: Option<SpanId>, links: &[Link]) -> bool {
+    let Some(parent) = parent else { return false };
+    links.iter().any(|link| {
         link.span_id == parent.0
-            && link.trace_id == span.trace_id.0
+            && link.trace_id == trace.0
             && link.attributes.iter().any(|(key, value)| {
-                key == "opentracing.ref_type"
-                    && matches!(value, storage::attrs::Value::String(kind) if kind == "follows_from")
+                key == "opentracing.ref_type" && matches!(value, Value::String(kind) if kind == "follows_from")
             })
     })
 }

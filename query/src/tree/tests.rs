@@ -66,7 +66,8 @@ fn a_chain_of_200k_spans_is_no_trouble() {
     let tree = build(&nodes).tree;
     assert_eq!(tree.depth[199_999], 199_999);
     assert_eq!(critical_path(&nodes, &tree).len(), 2 * 199_999 + 1);
-    let star: Vec<Node> = (1..=200_000).map(|n| node(n, u64::from(n != 1), n * u64::from(n != 1), n + 1_000_000)).collect();
+    let star: Vec<Node> =
+        (1..=200_000).map(|n| node(n, u64::from(n != 1), n * u64::from(n != 1), n + 1_000_000)).collect();
     assert!(!critical_path(&star, &build(&star).tree).is_empty());
 }
 
@@ -91,8 +92,9 @@ fn any_time() -> impl Strategy<Value = u64> {
 
 /// Few ids, so that they repeat, point at themselves, form cycles and are missing.
 fn any_node() -> impl Strategy<Value = Node> {
-    (0u64..12, 0u64..14, any_time(), any_time(), -1i32..7, any::<bool>())
-        .prop_map(|(number, parent, start, end, kind, detached)| Node { kind, detached, ..node(number, parent, start, end) })
+    (0u64..12, 0u64..14, any_time(), any_time(), -1i32..7, any::<bool>()).prop_map(
+        |(number, parent, start, end, kind, detached)| Node { kind, detached, ..node(number, parent, start, end) },
+    )
 }
 
 /// Every span by what it is, with its parent, depth and self time: the tree without indexes.

@@ -1,0 +1,126 @@
+//! The spans of a time range, trace by trace, each once, in bounded memory.
+
+use storage::ids::{SpanId, TraceId};
+use storage::scan::ReadError;
+use storage::schema::col;
+use storage::store::Snapshot;
+use storage::terms::Prune;
+
+use crate::engine::{Deadline, QueryError, Range};
+use crate::model::Notes;
+use crate::rows::Columns;
+use crate::traces::read::{Share, Wanted, each_chunk};
+use crate::tree::Node;
+
+use super::calls::{Part, Role};
+use super::intern::{NameColumn, Names};
+
+/// The other side of a call is looked for this far outside the asked range, ns.
+const MARGIN: i64 = 3600 * 1_000_000_000;
+
+const COLUMNS: &[&str] = &[
+    col::TRACE_ID,
+    col::SPAN_ID,
+    col::PARENT_SPAN_ID,
+    col::KIND,
+    col::START_TIME,
+    col::DURATION,
+    col::STATUS_CODE,
+    col::ROLE,
+    col::PEER,
+    col::PROTOCOL,
+    col::OUTCOME,
+    col::SERVICE_NAME,
+];
+
+/// Hands the spans of each trace to `take`, an hour on both sides of the range included.
+pub(crate) fn each_trace(
+    snapshot: &Snapshot,
+    deadline: &Deadline,
+    range: Range,
+    names: &mut Names,
+    notes: &mut Notes,
+    mut take: impl FnMut(&[Part], &mut Names),
+) -> Result<(), QueryError> {
+    let wide = Range { from: range.from.saturating_sub(MARGIN), to: range.to.saturating_add(MARGIN) };
+    for share in Share::of_range(snapshot, wide) {
+        let mut parts = Vec::new();
+        let wanted = Wanted { columns: COLUMNS, prune: &Prune::All, range: wide };
+        each_chunk(snapshot, deadline, &wanted, notes, |batch| {
+            collect(Columns::new(batch), &mut parts, names, |trace| share.contains(trace), wide)
+        })?;
+        for (number, trace) in by_trace(&mut parts, names).enumerate() {
+            if number % 256 == 0 {
+                deadline.check()?;
+            }
+            take(trace, names);
+        }
+    }
+    Ok(())
+}
+
+/// The spans of each trace, in order, each once.
+pub(crate) fn by_trace<'a>(parts: &'a mut Vec<Part>, names: &Names) -> impl Iterator<Item = &'a [Part]> + use<'a> {
+    // Numbers of names depend on what was read first: the order must not.
+    let texts = |part: &Part| [part.service, part.peer, part.protocol, part.outcome].map(|name| names.text(name));
+    let order = |part: &Part| (part.trace, part.node, part.role, part.failed);
+    parts.sort_unstable_by(|a, b| order(a).cmp(&order(b)).then_with(|| texts(a).cmp(&texts(b))));
+    parts.dedup();
+    parts.chunk_by(|a, b| a.trace == b.trace)
+}
+
+/// The spans of a chunk that begin within the range and whose trace is `ours`.
+pub(crate) fn collect(
+    columns: Columns<'_>,
+    parts: &mut Vec<Part>,
+    names: &mut Names,
+    ours: impl Fn(TraceId) -> bool,
+    range: Range,
+) -> Result<(), ReadError> {
+    let traces = columns.ids::<16>(col::TRACE_ID)?;
+    let spans = columns.ids::<8>(col::SPAN_ID)?;
+    let parents = columns.ids::<8>(col::PARENT_SPAN_ID)?;
+    let (starts, durations) = (columns.times(col::START_TIME)?, columns.i64s(col::DURATION)?);
+    let (kinds, statuses) = (columns.i32s(col::KIND)?, columns.i32s(col::STATUS_CODE)?);
+    let roles = columns.strings(col::ROLE)?;
+    let mut services = NameColumn::new(columns.strings(col::SERVICE_NAME)?);
+    let mut peers = NameColumn::new(columns.strings(col::PEER)?);
+    let mut protocols = NameColumn::new(columns.strings(col::PROTOCOL)?);
+    let mut outcomes = NameColumn::new(columns.strings(col::OUTCOME)?);
+    for row in (0..columns.rows()).filter(|&row| range.contains(starts[row])) {
+        let (Some(trace), Some(id)) = (traces.get(row), spans.get(row)) else { continue };
+        if !ours(TraceId(trace)) {
+            continue;
+        }
+        let start = starts[row] as u64;
+        parts.push(Part {
+            trace: TraceId(trace),
+            node: Node {
+                start,
+                id: SpanId(id),
+                end: start.wrapping_add(durations[row] as u64),
+                kind: kinds[row],
+                parent: parents.get(row).map(SpanId),
+                detached: false,
+            },
+            service: services.get(row, names),
+            peer: peers.get(row, names),
+            protocol: protocols.get(row, names),
+            outcome: outcomes.get(row, names),
+            role: role(kinds[row], roles.text(row)),
+            failed: statuses[row] == 2,
+        });
+    }
+    Ok(())
+}
+
+/// The kind decides; a span without a telling one has the role given at ingest.
+fn role(kind: i32, normalised: &str) -> Role {
+    match (kind, normalised) {
+        (2 | 5, _) => Role::Entry,
+        (3 | 4, _) => Role::Exit,
+        (_, "entry") => Role::Entry,
+        (_, "exit") => Role::Exit,
+        _ => Role::Internal,
+    }
+}

@@ -1,0 +1,220 @@
+//! Graphs of made-up traces, and that order, batches and repetition of spans do not matter.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Edge, NodeKind, Span};
+use crate::rows::Columns;
+use crate::rows::testing::{resource, span, span_batch};
+use storage::ids::{SpanId, TraceId};
+
+const T0: u64 = 1_700_000_000_000_000_000;
+const SERVER: i32 = 2;
+const CLIENT: i32 = 3;
+const PRODUCER: i32 = 4;
+const CONSUMER: i32 = 5;
+
+fn one(service: &str, id: u64, parent: u64, kind: i32) -> Span {
+    let role = match kind {
+        SERVER | CONSUMER => "entry",
+        CLIENT | PRODUCER => "exit",
+        _ => "internal",
+    };
+    Span {
+        parent_span_id: (parent != 0).then(|| SpanId(parent.to_be_bytes())),
+        kind,
+        role: role.to_owned(),
+        service: service.to_owned(),
+        resource: resource(service),
+        start: T0 + id,
+        end: T0 + id + 1_000_000,
+        ..span(1, id, "op")
+    }
+}
+
+fn calling(span: Span, protocol: &str, peer: &str) -> Span {
+    Span { protocol: Some(protocol.to_owned()), peer: Some(peer.to_owned()), ..span }
+}
+
+fn failed(span: Span, outcome: &str) -> Span {
+    Span { status_code: 2, outcome: outcome.to_owned(), ..span }
+}
+
+fn graph_of(batches: &[&[Span]], range: Range, focus: Option<&str>) -> Graph {
+    let (mut names, mut sums, mut found) = (Names::default(), Sums::default(), Vec::new());
+    for spans in batches {
+        let batch = span_batch(spans);
+        parts::collect(Columns::new(&batch), &mut found, &mut names, |_| true, Range::ALL).expect("a batch of spans");
+    }
+    for trace in parts::by_trace(&mut found, &names) {
+        sums.add(trace, range, &mut names);
+    }
+    sums.finish(&names, focus, Notes::default())
+}
+
+fn graph(spans: &[Span]) -> Graph {
+    graph_of(&[spans], Range::ALL, None)
+}
+
+fn told(graph: &Graph) -> Vec<(String, String, u64, u64)> {
+    graph.edges.iter().map(|e| (e.source.clone(), e.target.clone(), e.calls, e.errors)).collect()
+}
+
+fn edge(source: &str, target: &str, calls: u64, errors: u64) -> (String, String, u64, u64) {
+    (source.to_owned(), target.to_owned(), calls, errors)
+}
+
+#[test]
+fn a_pair_is_one_call_with_both_sides() {
+    let found = graph(&[
+        one("front", 1, 0, SERVER),
+        one("front", 2, 1, CLIENT),
+        failed(Span { end: T0 + 3 + 400_000, ..one("cart", 3, 2, SERVER) }, "timeout"),
+    ]);
+    assert_eq!(told(&found), [edge(":user", "front", 1, 0), edge("front", "cart", 1, 1)]);
+    let Edge { client, server, outcomes, exemplars, .. } = &found.edges[1];
+    let near = |found: u64, exact: f64| (found as f64 - exact).abs() <= exact * 0.01 + 1.0;
+    assert!(near(client.expect("a client").p50, 1e6) && near(server.expect("a server").p99, 4e5));
+    assert_eq!(outcomes, &[("timeout".to_owned(), 1)]);
+    assert_eq!(exemplars, &[(TraceId(1u128.to_be_bytes()), SpanId(2u64.to_be_bytes()))]);
+    assert!(found.notes.warnings.is_empty());
+}
+
+#[test]
+fn the_caller_behind_an_internal_span_is_its_service() {
+    let found = graph(&[one("front", 1, 0, 1), one("cart", 2, 1, SERVER)]);
+    assert_eq!(told(&found), [edge("front", "cart", 1, 0)]);
+    assert_eq!(found.edges[0].client, None);
+}
+
+#[test]
+fn peers_that_did_not_answer_are_virtual() {
+    let found = graph(&[
+        one("cart", 1, 0, 1),
+        calling(one("cart", 2, 1, CLIENT), "postgresql", "postgresql://db:5432/cart"),
+        calling(one("cart", 3, 1, PRODUCER), "kafka", "kafka:orders"),
+        calling(one("cart", 4, 1, CLIENT), "http", "api.example.com"),
+        calling(one("cart", 5, 1, CLIENT), "redis", "redis://"),
+        one("cart", 6, 1, CLIENT),
+        calling(one("cart", 7, 1, CLIENT), "rpcx", "rpcx:Arith"),
+    ]);
+    let nodes: Vec<_> = found.nodes.iter().map(|node| (node.kind, node.name.as_str(), node.calls)).collect();
+    assert_eq!(
+        nodes,
+        [
+            (NodeKind::Database, "db:5432/cart", 1),
+            (NodeKind::Database, "redis", 1),
+            (NodeKind::External, "api.example.com", 1),
+            (NodeKind::External, "rpcx:Arith", 1),
+            (NodeKind::Topic, "orders", 1),
+            (NodeKind::Service, "cart", 0),
+        ]
+    );
+    assert_eq!(found.notes.warnings.len(), 1, "the exit to nowhere is told: {:?}", found.notes);
+}
+
+#[test]
+fn a_peer_named_like_a_service_is_that_service() {
+    let silent = Span { trace_id: TraceId([7; 16]), ..calling(one("front", 1, 0, CLIENT), "http", "cart") };
+    let found = graph(&[silent, calling(one("front", 2, 0, CLIENT), "http", "cart"), one("cart", 3, 2, SERVER)]);
+    assert_eq!(told(&found), [edge("front", "cart", 2, 0)]);
+    assert_eq!(found.nodes.iter().map(|node| node.id.as_str()).collect::<Vec<_>>(), ["cart", "front"]);
+}
+
+#[test]
+fn nested_exits_count_innermost_and_entries_outermost() {
+    let found = graph(&[
+        one("front", 1, 0, SERVER),
+        one("front", 2, 1, SERVER),
+        calling(one("front", 3, 2, CLIENT), "http", "outer"),
+        one("front", 4, 3, 1),
+        calling(one("front", 5, 4, CLIENT), "http", "inner"),
+    ]);
+    assert_eq!(told(&found), [edge(":user", "front", 1, 0), edge("front", ":external:inner", 1, 0)]);
+}
+
+#[test]
+fn a_service_may_call_itself_and_share_the_span_id() {
+    let found = graph(&[
+        one("a", 1, 0, CLIENT),
+        Span { start: T0 + 50, ..one("a", 1, 0, SERVER) },
+        one("a", 2, 1, CLIENT),
+        one("b", 3, 2, SERVER),
+    ]);
+    assert_eq!(told(&found), [edge("a", "a", 1, 0), edge("a", "b", 1, 0)]);
+}
+
+#[test]
+fn consumers_without_a_parent_hang_under_their_topic() {
+    let found = graph(&[calling(one("billing", 1, 0, CONSUMER), "kafka", "kafka:orders")]);
+    assert_eq!(told(&found), [edge(":topic:kafka:orders", "billing", 1, 0)]);
+}
+
+#[test]
+fn a_nameless_callee_is_called_by_its_peer() {
+    let found = graph(&[
+        one("svc-a", 1, 0, PRODUCER),
+        Span { peer: Some("external-peer".to_owned()), ..one("", 2, 1, CONSUMER) },
+    ]);
+    assert_eq!(told(&found), [edge("svc-a", ":external:external-peer", 1, 0)]);
+}
+
+#[test]
+fn a_call_belongs_to_the_time_of_its_client() {
+    let spans = [one("front", 10, 0, CLIENT), one("cart", 20, 10, SERVER)];
+    let at = |from: u64, to: u64| {
+        let range = Range { from: (T0 + from) as i64, to: (T0 + to) as i64 };
+        told(&graph_of(&[&spans], range, None)).len()
+    };
+    assert_eq!((at(10, 11), at(11, 30), at(0, 10)), (1, 0, 0));
+}
+
+#[test]
+fn orphans_are_told_and_focus_cuts() {
+    let spans =
+        [one("cart", 1, 99, SERVER), one("cart", 2, 1, CLIENT), one("db", 3, 2, SERVER), one("x", 4, 0, SERVER)];
+    let found = graph_of(&[&spans], Range::ALL, Some("cart"));
+    assert_eq!(told(&found), [edge("cart", "db", 1, 0)]);
+    assert_eq!(found.nodes.iter().map(|n| (n.id.as_str(), n.calls)).collect::<Vec<_>>(), [("cart", 1), ("db", 1)]);
+    assert_eq!(found.notes.warnings.len(), 1);
+}
+
+fn any_span() -> impl Strategy<Value = Span> {
+    let service = prop_oneof![Just("a"), Just("b"), Just("c"), Just("")];
+    let peer = prop_oneof![Just(None), Just(Some("b")), Just(Some("kafka:t")), Just(Some("mysql://h/d"))];
+    (1u128..4, 1u64..12, 0u64..12, 0i32..6, service, peer, 0u64..100, any::<bool>()).prop_map(
+        |(trace, id, parent, kind, service, peer, start, fails)| {
+            let peer = peer.map(str::to_owned);
+            let protocol = peer.as_ref().map(|peer| peer.split(':').next().unwrap_or_default().to_owned());
+            Span {
+                trace_id: TraceId(trace.to_be_bytes()),
+                start: T0 + start,
+                end: T0 + start + id * 1000,
+                status_code: if fails { 2 } else { 0 },
+                peer,
+                protocol,
+                ..one(service, id, parent, kind)
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn order_batches_and_repetition_do_not_matter(
+        sent in proptest::collection::vec(any_span(), 0..40).prop_flat_map(|spans| {
+            let again = proptest::sample::subsequence(spans.clone(), 0..=spans.len());
+            (Just(spans.clone()), Just(spans).prop_shuffle(), again, any::<proptest::sample::Index>())
+        }),
+    ) {
+        let (spans, shuffled, again, cut) = sent;
+        let wanted = graph(&spans);
+        let (first, second) = shuffled.split_at(if shuffled.is_empty() { 0 } else { cut.index(shuffled.len()) });
+        let found = graph_of(&[second, &again, first], Range::ALL, None);
+        prop_assert_eq!(&wanted.nodes, &found.nodes);
+        prop_assert_eq!(&wanted.edges, &found.edges);
+        let calls: u64 = wanted.edges.iter().map(|edge| edge.calls).sum();
+        prop_assert!(wanted.edges.iter().all(|edge| edge.errors <= edge.calls));
+        prop_assert!(wanted.nodes.iter().map(|node| node.calls).sum::<u64>() >= calls);
+    }
+}
