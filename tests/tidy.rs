@@ -87,6 +87,27 @@ fn every_crate_keeps_the_workspace_lints() {
     }
 }
 
+/// `cargo deny` is not everybody's: what its configuration bans is looked up in the lock file as well.
+#[test]
+fn the_lock_file_has_no_banned_crate() {
+    let deny: toml::Table = read_toml(&root().join("deny.toml"));
+    let lock: toml::Table = read_toml(&root().join("Cargo.lock"));
+    let locked = |name: &str| {
+        let packages = lock["package"].as_array().map(Vec::as_slice).unwrap_or_default();
+        packages.iter().filter(|package| package["name"].as_str() == Some(name)).count()
+    };
+    let bans = deny["bans"]["deny"].as_array().map(Vec::as_slice).unwrap_or_default();
+    assert!(!bans.is_empty());
+    for ban in bans {
+        let name = ban["crate"].as_str().unwrap_or_default();
+        let single = ban.get("deny-multiple-versions").is_some();
+        // A ban of old versions needs to compare versions: that is left to cargo-deny.
+        if !name.contains(':') {
+            assert!(locked(name) <= usize::from(single), "{name} is in Cargo.lock {} times", locked(name));
+        }
+    }
+}
+
 /// Names of dependencies of a folder's crate, without those only its tests need.
 fn dependencies(folder: &str) -> BTreeSet<String> {
     let manifest = manifest(folder);
@@ -106,8 +127,11 @@ fn dependency_lines(folder: &str) -> Vec<(String, String)> {
 }
 
 fn manifest(folder: &str) -> toml::Table {
-    let path = root().join(folder).join("Cargo.toml");
-    read(&path).parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    read_toml(&root().join(folder).join("Cargo.toml"))
+}
+
+fn read_toml(path: &Path) -> toml::Table {
+    read(path).parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Every Rust file of the repository.
