@@ -53,15 +53,20 @@ impl LiveBatch {
         self.bytes
     }
 
-    /// All rows in one chunk, or those of a trace where only one is wanted.
+    /// All rows in one chunk, or those of the traces where only some are wanted.
     pub fn read(&self, read: &Read<'_>) -> Result<Option<Chunk>, ReadError> {
         let batch = segment::project(&self.rows, read.columns).map_err(|error| foreign(&error))?;
-        let Some(id) = only_trace(read.prune) else {
+        let Some(ids) = only_traces(read.prune) else {
             return Ok(Some(Chunk { rows: (0..batch.num_rows() as u32).collect(), batch }));
         };
-        let Some(rows) = self.traces().get(id) else { return Ok(None) };
+        let mut rows: Vec<u32> = ids.iter().filter_map(|id| self.traces().get(*id)).flatten().copied().collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        rows.sort_unstable();
+        rows.dedup();
         let batch = take_record_batch(&batch, &UInt32Array::from(rows.clone())).map_err(|error| foreign(&error))?;
-        Ok(Some(Chunk { batch, rows: rows.clone() }))
+        Ok(Some(Chunk { batch, rows }))
     }
 
     pub fn fetch(&self, columns: &[&str], rows: &[u32]) -> Result<RecordBatch, ReadError> {
@@ -111,10 +116,15 @@ pub fn push(batches: &mut Vec<Arc<LiveBatch>>, new: LiveBatch) {
     }
 }
 
-fn only_trace(prune: &Prune) -> Option<&[u8]> {
+/// The traces that rows must be of; None where the prune does not say so.
+fn only_traces(prune: &Prune) -> Option<Vec<&[u8]>> {
     match prune {
-        Prune::Term(Field::TraceId, id) => Some(id),
-        Prune::Every(all) => all.iter().find_map(only_trace),
+        Prune::Term(Field::TraceId, id) => Some(vec![id]),
+        Prune::Every(all) => all.iter().find_map(only_traces),
+        Prune::Any(any) => {
+            let ids = any.iter().map(only_traces).collect::<Option<Vec<_>>>()?;
+            Some(ids.concat())
+        }
         _ => None,
     }
 }

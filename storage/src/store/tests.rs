@@ -113,6 +113,33 @@ async fn rows_are_visible_once_before_and_after_a_flush() {
 }
 
 #[tokio::test]
+async fn several_traces_are_read_at_once_from_buffer_and_segments() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    for trace in 0..10 {
+        append(&store, trace_request(trace, 3)).await;
+    }
+    store.flush().await.expect("flushed");
+    for trace in 10..20 {
+        append(&store, trace_request(trace, 3)).await;
+    }
+    let wanted = [3, 12, 17, 99].map(|trace| Prune::trace(TraceId(trace_id(trace)))).to_vec();
+    let prune = Prune::Every(vec![Prune::All, Prune::Any(wanted)]);
+    let read = Read { columns: &[col::TRACE_ID], prune: &prune, from: i64::MIN, to: i64::MAX };
+    let mut found = BTreeMap::new();
+    for source in store.snapshot().sources(Table::Spans, i64::MIN, i64::MAX) {
+        for chunk in source.read(&read).expect("readable") {
+            for id in chunk.expect("readable").batch.column(0).as_fixed_size_binary().iter().flatten() {
+                *found.entry(id.to_vec()).or_insert(0) += 1;
+            }
+        }
+    }
+    for trace in [3, 12, 17] {
+        assert_eq!(found.get(&trace_id(trace)[..]), Some(&3), "trace {trace}");
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_request_counts_once_also_after_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(dir.path()).await;
