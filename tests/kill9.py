@@ -113,7 +113,8 @@ def wrong_with(clew, trace, acknowledged):
     if answer.status not in (200, 404):
         return f'{trace}: status {answer.status}'
     spans = [span['span_id'] for span in answer.json()['spans']] if answer.status == 200 else []
-    logs = [log['body']['value'] for log in clew.get(f'traces/{trace}/logs', limit=100)['logs']] if spans or not acknowledged else []
+    answer = http.get(f'{clew.http}/api/v1/traces/{trace}/logs', {'limit': 100}).expect(200, 404)
+    logs = [log['body']['value'] for log in answer.json()['logs']] if answer.status == 200 else []
     for name, found, size in (('spans', spans, SPANS), ('log records', logs, RECORDS)):
         if len(found) != len(set(found)):
             return f'{trace}: {name} doubled'
