@@ -9,7 +9,8 @@ function quantiles(durations: number[]): Quantiles {
   return { p50_ns: at(0.5), p95_ns: at(0.95), p99_ns: at(0.99) };
 }
 
-const attribute = (span: ShopSpan, key: string): string[] => span.resource.attributes.filter((item) => item.key === key && item.type === 'string').map((item) => String(item.value));
+const attribute = (span: ShopSpan, key: string): string[] =>
+  span.resource.attributes.filter((item) => item.key === key && item.type === 'string').map((item) => String(item.value));
 
 export function services(traces: ShopTrace[], range: { from: bigint; to: bigint }): ServiceList {
   const seconds = Number(range.to - range.from) / 1e9;
@@ -22,18 +23,27 @@ export function services(traces: ShopTrace[], range: { from: bigint; to: bigint 
     }
   }
   return {
-    services: [...groups].map(([id, spans]) => {
-      const entries = spans.filter((span) => span.role === 'entry');
-      const errors = entries.filter((span) => span.status === 'error').length;
-      const distinct = (values: string[]): string[] => [...new Set(values)].sort();
-      return {
-        id, span_count: spans.length, calls: entries.length, errors, rate: entries.length / seconds, error_ratio: entries.length ? errors / entries.length : 0,
-        ...(entries.length ? quantiles(entries.map((span) => span.duration_ns)) : { p50_ns: null, p95_ns: null, p99_ns: null }),
-        operations: new Set(spans.map((span) => span.name)).size, instances: distinct(spans.flatMap((span) => attribute(span, 'service.instance.id'))).length,
-        versions: distinct(spans.flatMap((span) => attribute(span, 'service.version'))), languages: distinct(spans.flatMap((span) => attribute(span, 'telemetry.sdk.language'))),
-        protocols: distinct(spans.flatMap((span) => (span.protocol ? [span.protocol] : []))),
-      };
-    }).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    services: [...groups]
+      .map(([id, spans]) => {
+        const entries = spans.filter((span) => span.role === 'entry');
+        const errors = entries.filter((span) => span.status === 'error').length;
+        const distinct = (values: string[]): string[] => [...new Set(values)].sort();
+        return {
+          id,
+          span_count: spans.length,
+          calls: entries.length,
+          errors,
+          rate: entries.length / seconds,
+          error_ratio: entries.length ? errors / entries.length : 0,
+          ...(entries.length ? quantiles(entries.map((span) => span.duration_ns)) : { p50_ns: 0, p95_ns: 0, p99_ns: 0 }),
+          operations: new Set(spans.map((span) => span.name)).size,
+          instances: distinct(spans.flatMap((span) => attribute(span, 'service.instance.id'))).length,
+          versions: distinct(spans.flatMap((span) => attribute(span, 'service.version'))),
+          languages: distinct(spans.flatMap((span) => attribute(span, 'telemetry.sdk.language'))),
+          protocols: distinct(spans.flatMap((span) => (span.protocol ? [span.protocol] : []))),
+        };
+      })
+      .sort((a, b) => (a.id < b.id ? -1 : 1)),
     notes: {},
   };
 }
@@ -41,7 +51,12 @@ export function services(traces: ShopTrace[], range: { from: bigint; to: bigint 
 export function operations(traces: ShopTrace[], service: string): OperationList {
   const seen = new Map<string, string>();
   for (const trace of traces) for (const span of trace.spans) if (span.service === service) seen.set(span.name, span.kind);
-  return { operations: [...seen].sort().slice(0, 200).map(([name, kind]) => ({ name, kind })) };
+  return {
+    operations: [...seen]
+      .sort()
+      .slice(0, 200)
+      .map(([name, kind]) => ({ name, kind })),
+  };
 }
 
 export function graph(traces: ShopTrace[]): Graph {
@@ -54,9 +69,13 @@ export function graph(traces: ShopTrace[]): Graph {
   };
   const add = (source: string, target: string, span: ShopSpan, trace: ShopTrace, server: boolean): void => {
     const key = `${source} ${target} ${span.protocol}`;
-    const entry = edges.get(key) ?? { edge: { source, target, protocol: span.protocol, calls: 0, errors: 0, client: null, server: null, outcomes: {}, exemplars: [] }, client: [], server: [] };
+    const entry = edges.get(key) ?? {
+      edge: { source, target, protocol: span.protocol, calls: 0, errors: 0, client: null, server: null, outcomes: {}, exemplars: [] },
+      client: [],
+      server: [],
+    };
     entry.edge.calls += 1;
-    entry.edge.outcomes[span.outcome] = (entry.edge.outcomes[span.outcome] ?? 0) + 1;
+    if (span.outcome !== 'ok') entry.edge.outcomes[span.outcome] = (entry.edge.outcomes[span.outcome] ?? 0) + 1;
     if (span.status === 'error') {
       entry.edge.errors += 1;
       if (entry.edge.exemplars.length < 5) entry.edge.exemplars.push({ trace_id: trace.id, span_id: span.span_id });
@@ -79,7 +98,14 @@ export function graph(traces: ShopTrace[]): Graph {
         else if (parent?.peer) add(`topic:${parent.peer}`, span.service, span, trace, true);
       }
       if (span.role !== 'exit' || !span.peer) continue;
-      const kind = span.kind === 'producer' ? 'topic' : span.attributes.some((item) => item.key === 'db.system.name') ? 'database' : span.peer.includes('.') ? 'external' : null;
+      const kind =
+        span.kind === 'producer'
+          ? 'topic'
+          : span.attributes.some((item) => item.key === 'db.system.name')
+            ? 'database'
+            : span.peer.includes('.')
+              ? 'external'
+              : null;
       if (kind === null) continue;
       const peer = node(`${kind}:${span.peer}`, span.peer, kind);
       peer.calls += 1;
@@ -89,7 +115,11 @@ export function graph(traces: ShopTrace[]): Graph {
   }
   return {
     nodes: [...nodes.values()],
-    edges: [...edges.values()].map(({ edge, client, server }) => ({ ...edge, client: client.length ? quantiles(client) : null, server: server.length ? quantiles(server) : null })),
+    edges: [...edges.values()].map(({ edge, client, server }) => ({
+      ...edge,
+      client: client.length ? quantiles(client) : null,
+      server: server.length ? quantiles(server) : null,
+    })),
     notes: {},
   };
 }

@@ -14,7 +14,12 @@ interface Term {
 }
 
 function terms(q: string): Term[] {
-  return [...q.matchAll(TERM)].map((match) => ({ not: match[1] !== '', key: match[2] ?? '', op: match[3] ?? '', value: (match[4] ?? match[5] ?? match[6] ?? '').replaceAll('"', '') }));
+  return [...q.matchAll(TERM)].map((match) => ({
+    not: match[1] !== '',
+    key: match[2] ?? '',
+    op: match[3] ?? '',
+    value: (match[4] ?? match[5] ?? match[6] ?? '').replaceAll('"', ''),
+  }));
 }
 
 export function matchTrace(trace: ShopTrace, q: string): boolean {
@@ -33,7 +38,9 @@ function spanMatches(span: ShopSpan, term: Term): boolean {
     const bound = Number(size) * (SCALE[unit ?? 'ms'] ?? 1);
     return term.op.startsWith('>') ? span.duration_ns >= bound : span.duration_ns <= bound;
   }
-  return [...span.attributes, ...span.resource.attributes].some((attribute) => attribute.key === term.key && String(attribute.value) === term.value);
+  return [...span.attributes, ...span.resource.attributes].some(
+    (attribute) => attribute.key === term.key && String(attribute.value) === term.value,
+  );
 }
 
 export function matchLog(log: LogRecord, q: string): boolean {
@@ -45,8 +52,10 @@ function logMatches(log: LogRecord, term: Term): boolean {
   if (term.key === 'service') return log.service === term.value;
   if (term.key === 'trace_id') return log.trace_id === term.value;
   if (term.key === 'severity') {
-    const floor = ['unset', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'].indexOf(term.value) * 4 - 3;
+    const floor = ['unspecified', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'].indexOf(term.value) * 4 - 3;
     return term.op === '>=' ? log.severity_number >= floor : log.severity === term.value;
   }
-  return [...log.attributes, ...log.resource.attributes].some((attribute) => attribute.key === term.key && (term.value === '*' || String(attribute.value) === term.value));
+  return [...log.attributes, ...log.resource.attributes].some(
+    (attribute) => attribute.key === term.key && (term.value === '*' || String(attribute.value) === term.value),
+  );
 }

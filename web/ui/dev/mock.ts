@@ -23,17 +23,23 @@ export function mockApi(): Plugin {
   };
   return {
     name: 'mock-api',
-    configureServer: (server) => void server.middlewares.use((request, response, next) => {
-      if (request.url?.startsWith('/api/v1')) handler(request, response, next);
-      else next();
-    }),
+    configureServer: (server) =>
+      void server.middlewares.use((request, response, next) => {
+        if (request.url?.startsWith('/api/v1')) handler(request, response, next);
+        else next();
+      }),
     configurePreviewServer: (server) => void server.middlewares.use(handler),
   };
 }
 
 type Reply = unknown;
 class Failure extends Error {
-  constructor(readonly status: number, readonly code: string, message: string, readonly position?: number) {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly position?: number,
+  ) {
     super(message);
   }
 }
@@ -46,7 +52,9 @@ function answer(url: URL, request: IncomingMessage, response: ServerResponse, sh
     send(response, 200, body);
   } catch (error) {
     const failure = error instanceof Failure ? error : new Failure(500, 'internal', String(error));
-    send(response, failure.status, { error: { code: failure.code, message: failure.message, ...(failure.position === undefined ? {} : { position: failure.position }) } });
+    send(response, failure.status, {
+      error: { code: failure.code, message: failure.message, ...(failure.position === undefined ? {} : { position: failure.position }) },
+    });
   }
 }
 
@@ -63,17 +71,35 @@ function route(path: string, query: URLSearchParams, shop: Shop): Reply {
   const parts = path.split('/').slice(1).map(decodeURIComponent);
   switch (parts[0]) {
     case 'traces': {
-      if (parts.length === 1) return traceList(inRange().filter((trace) => matchTrace(trace, q)), query);
+      if (parts.length === 1)
+        return traceList(
+          inRange().filter((trace) => matchTrace(trace, q)),
+          query,
+        );
       const trace = shop.traces.find((candidate) => candidate.id === parts[1]);
       if (!trace) throw new Failure(404, 'not_found', `no trace ${parts[1]}`);
-      if (parts[2] === 'spans') return { spans: trace.spans.filter((span) => span.span_id === parts[3]).map(({ start: _s, end: _e, ...span }) => ({ ...span, self_ns: span.duration_ns / 3 })) };
-      if (parts[2] === 'logs') return { logs: shop.logs.filter((log) => log.trace_id === parts[1]).reverse(), next: null, notes: { warnings: [], rows_read: 12, maybe_incomplete: false } };
+      if (parts[2] === 'spans')
+        return { spans: trace.spans.filter((span) => span.span_id === parts[3]).map(({ start: _s, end: _e, ...span }) => span) };
+      if (parts[2] === 'logs')
+        return {
+          logs: shop.logs.filter((log) => log.trace_id === parts[1]).reverse(),
+          next: null,
+          notes: { warnings: [], rows_read: 12, maybe_incomplete: false },
+        };
       return skeleton(trace);
     }
     case 'logs': {
-      if (parts[1] === 'histogram') return histogram(shop.logs.filter((log) => within(BigInt(log.time_ns)) && matchLog(log, q)), range, Number(query.get('buckets') ?? 60));
+      if (parts[1] === 'histogram')
+        return histogram(
+          shop.logs.filter((log) => within(BigInt(log.time_ns)) && matchLog(log, q)),
+          range,
+          Number(query.get('buckets') ?? 60),
+        );
       if (parts[2] === 'context') return context(shop.logs, parts[1] ?? '', query);
-      return logList(shop.logs.filter((log) => within(BigInt(log.time_ns)) && matchLog(log, q)), query);
+      return logList(
+        shop.logs.filter((log) => within(BigInt(log.time_ns)) && matchLog(log, q)),
+        query,
+      );
     }
     case 'services':
       return parts[2] === 'operations' ? operations(inRange(), parts[1] ?? '') : services(inRange(), range);
@@ -82,16 +108,43 @@ function route(path: string, query: URLSearchParams, shop: Shop): Reply {
     case 'tags':
       return parts.length === 1 ? tagKeys(shop, query) : tagValues(shop, parts[1] ?? '', query);
     case 'status':
-      return { version: '0.1.0-mock', data_dir: './clew-data', spans: 48_211, logs: shop.logs.length, metrics: 0, segments: 3, bytes: 9_120_331, buffer_rows: 812, wal_bytes: 120_000, otlp_grpc: '127.0.0.1:4317', otlp_http: '127.0.0.1:4318' };
+      return {
+        version: '0.1.0-mock',
+        data_dir: './clew-data',
+        spans: 48_211,
+        logs: shop.logs.length,
+        metrics: 0,
+        segments: 3,
+        bytes: 9_120_331,
+        buffer_rows: 812,
+        wal_bytes: 120_000,
+        otlp_grpc: '127.0.0.1:4317',
+        otlp_http: '127.0.0.1:4318',
+      };
     case 'sql':
-      return { columns: [{ name: 'service', type: 'Utf8' }, { name: 'n', type: 'Int64' }, { name: 'p95_ms', type: 'Float64' }], rows: [['gateway', 1201, 88.2], ['cart', 640, 12.1], ['order', 322, null]], row_count: 3, truncated: false, elapsed_ms: 14 };
+      return {
+        columns: [
+          { name: 'service', type: 'Utf8' },
+          { name: 'n', type: 'Int64' },
+          { name: 'p95_ms', type: 'Float64' },
+        ],
+        rows: [
+          ['gateway', 1201, 88.2],
+          ['cart', 640, 12.1],
+          ['order', 322, null],
+        ],
+        row_count: 3,
+        truncated: false,
+        elapsed_ms: 14,
+      };
     default:
       throw new Failure(404, 'not_found', `no route ${path}`);
   }
 }
 
 function bounds(query: URLSearchParams): { from: bigint; to: bigint } {
-  const read = (text: string | null, fallback: bigint): bigint => (text && /^\d+$/.test(text) ? BigInt(text) : text && !Number.isNaN(Date.parse(text)) ? BigInt(Date.parse(text)) * 1_000_000n : fallback);
+  const read = (text: string | null, fallback: bigint): bigint =>
+    text && /^\d+$/.test(text) ? BigInt(text) : text && !Number.isNaN(Date.parse(text)) ? BigInt(Date.parse(text)) * 1_000_000n : fallback;
   const now = BigInt(Date.now()) * 1_000_000n;
   return { from: read(query.get('from'), now - 3_600_000_000_000n), to: read(query.get('to'), now) };
 }
@@ -104,7 +157,15 @@ function page<T>(items: T[], query: URLSearchParams, fallback: number): { items:
 
 function traceList(traces: ShopTrace[], query: URLSearchParams): Reply {
   const { items, next } = page(traces, query, 20);
-  return { traces: items.map(summary), next, notes: { warnings: query.get('q')?.includes('http.') ? ['2 of 3 segments have no index for http.route; they were read whole'] : [], rows_read: traces.length * 14, maybe_incomplete: false } };
+  return {
+    traces: items.map(summary),
+    next,
+    notes: {
+      warnings: query.get('q')?.includes('http.') ? ['2 of 3 segments have no index for http.route; they were read whole'] : [],
+      rows_read: traces.length * 14,
+      maybe_incomplete: false,
+    },
+  };
 }
 
 function summary(trace: ShopTrace): TraceSummary {
@@ -120,10 +181,18 @@ function summary(trace: ShopTrace): TraceSummary {
     if (span.end > end) end = span.end;
   }
   return {
-    trace_id: trace.id, root_service: root.service, root_name: root.name, root_kind: root.kind, start_ns: String(root.start), duration_ns: Number(end - root.start), span_count: trace.spans.length,
+    trace_id: trace.id,
+    root_service: root.service,
+    root_name: root.name,
+    root_kind: root.kind,
+    start_ns: String(root.start),
+    duration_ns: Number(end - root.start),
+    span_count: trace.spans.length,
     error_count: trace.spans.filter((span) => span.status === 'error').length,
     orphan_count: trace.spans.filter((span) => span.parent_span_id !== null && !ids.has(span.parent_span_id)).length,
-    services: [...counts].map(([name, entry]) => ({ name, ...entry })).sort((a, b) => b.span_count - a.span_count), matched: 1, matched_spans: [root.span_id],
+    services: [...counts].map(([name, entry]) => ({ name, ...entry })).sort((a, b) => b.span_count - a.span_count),
+    matched: 1,
+    matched_spans: [root.span_id],
   };
 }
 
@@ -141,7 +210,29 @@ function skeleton(trace: ShopTrace): Skeleton {
     } else children[parent]!.push(position);
   });
   const byStart = (a: number, b: number): number => (spans[a]!.start < spans[b]!.start ? -1 : 1);
-  const result: Skeleton = { trace_id: trace.id, t0: '', duration_ns: 0, services: [], names: [], id: [], parent: [], depth: [], start: [], dur: [], self: [], svc: [], name: [], kind: [], status: [], outcome: [], outcomes: [], orphan: [], roots: [], critical_path: [], notes: { warnings: [], maybe_incomplete: trace.id.startsWith('0') } };
+  const result: Skeleton = {
+    trace_id: trace.id,
+    t0: '',
+    duration_ns: 0,
+    services: [],
+    names: [],
+    id: [],
+    parent: [],
+    depth: [],
+    start: [],
+    dur: [],
+    self: [],
+    svc: [],
+    name: [],
+    kind: [],
+    status: [],
+    outcome: [],
+    outcomes: [],
+    orphan: [],
+    roots: [],
+    critical_path: [],
+    notes: { warnings: [], maybe_incomplete: trace.id.startsWith('0') },
+  };
   const t0 = spans.reduce((least, span) => (span.start < least ? span.start : least), spans[0]!.start);
   const last = spans.reduce((most, span) => (span.end > most ? span.end : most), spans[0]!.end);
   result.t0 = String(t0);
@@ -150,7 +241,10 @@ function skeleton(trace: ShopTrace): Skeleton {
     const found = table.indexOf(text);
     return found >= 0 ? found : table.push(text) - 1;
   };
-  const stack = tops.sort(byStart).reverse().map((position) => ({ position, depth: 0, parent: -1 }));
+  const stack = tops
+    .sort(byStart)
+    .reverse()
+    .map((position) => ({ position, depth: 0, parent: -1 }));
   while (stack.length > 0) {
     const { position, depth, parent } = stack.pop()!;
     const span = spans[position]!;
@@ -201,7 +295,13 @@ function histogram(logs: LogRecord[], range: { from: bigint; to: bigint }, bucke
     counts[Number((BigInt(log.time_ns) - range.from) / step)]! += 1;
     series.set(log.severity, counts);
   }
-  return { from_ns: String(range.from), step_ns: Number(step), series: [...series].map(([severity, counts]) => ({ severity, counts })), total: logs.length, notes: {} };
+  return {
+    from_ns: String(range.from),
+    step_ns: Number(step),
+    series: [...series].map(([severity, counts]) => ({ severity, counts })),
+    total: logs.length,
+    notes: {},
+  };
 }
 
 function context(logs: LogRecord[], id: string, query: URLSearchParams): Reply {
@@ -209,12 +309,17 @@ function context(logs: LogRecord[], id: string, query: URLSearchParams): Reply {
   if (!log) throw new Failure(404, 'not_found', `no log ${id}`);
   const near = logs.filter((candidate) => candidate.service === log.service).reverse();
   const at = near.indexOf(log);
-  return { before: near.slice(Math.max(0, at - Number(query.get('before') ?? 10)), at), log, after: near.slice(at + 1, at + 1 + Number(query.get('after') ?? 10)) };
+  return {
+    before: near.slice(Math.max(0, at - Number(query.get('before') ?? 10)), at),
+    log,
+    after: near.slice(at + 1, at + 1 + Number(query.get('after') ?? 10)),
+  };
 }
 
 function tagKeys(shop: Shop, query: URLSearchParams): Reply {
   const keys = new Map<string, string>();
-  const items = query.get('table') === 'logs' ? shop.logs.slice(0, 300) : shop.traces.slice(5, 100).flatMap((trace) => trace.spans.slice(0, 40));
+  const items =
+    query.get('table') === 'logs' ? shop.logs.slice(0, 300) : shop.traces.slice(5, 100).flatMap((trace) => trace.spans.slice(0, 40));
   for (const item of items) {
     for (const attribute of item.attributes) keys.set(attribute.key, query.get('table') === 'logs' ? 'log' : 'span');
     for (const attribute of item.resource.attributes) keys.set(attribute.key, 'resource');
@@ -226,7 +331,8 @@ function tagValues(shop: Shop, key: string, query: URLSearchParams): Reply {
   const values = new Set<string>();
   const items = query.get('table') === 'logs' ? shop.logs : shop.traces.slice(0, 200).flatMap((trace) => trace.spans.slice(0, 40));
   for (const item of items) {
-    for (const attribute of [...item.attributes, ...item.resource.attributes]) if (attribute.key === key && attribute.type === 'string') values.add(attribute.value);
+    for (const attribute of [...item.attributes, ...item.resource.attributes])
+      if (attribute.key === key && attribute.type === 'string') values.add(attribute.value);
   }
   const prefix = query.get('prefix') ?? '';
   const all = [...values].filter((value) => value.startsWith(prefix)).sort();
@@ -237,12 +343,21 @@ function tail(url: URL, request: IncomingMessage, response: ServerResponse, shop
   const q = url.searchParams.get('q') ?? '';
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   const rand = random(Date.now() & 0xffff);
-  const timer = setInterval(() => {
-    const pattern = shop.logs[Math.floor(rand() * shop.logs.length)];
-    if (!pattern || !matchLog(pattern, q)) return;
-    const now = String(BigInt(Date.now()) * 1_000_000n);
-    const log: LogRecord = { ...pattern, id: Math.floor(rand() * 1e15).toString(16), time_ns: now, observed_time_ns: now, severity: severityOf(pattern.severity_number) };
-    response.write(`event: log\ndata: ${JSON.stringify(log)}\n\n`);
-  }, Number(process.env['MOCK_TAIL_MS'] ?? 120));
+  const timer = setInterval(
+    () => {
+      const pattern = shop.logs[Math.floor(rand() * shop.logs.length)];
+      if (!pattern || !matchLog(pattern, q)) return;
+      const now = String(BigInt(Date.now()) * 1_000_000n);
+      const log: LogRecord = {
+        ...pattern,
+        id: Math.floor(rand() * 1e15).toString(16),
+        time_ns: now,
+        observed_time_ns: now,
+        severity: severityOf(pattern.severity_number),
+      };
+      response.write(`event: log\ndata: ${JSON.stringify(log)}\n\n`);
+    },
+    Number(process.env['MOCK_TAIL_MS'] ?? 120),
+  );
   request.on('close', () => clearInterval(timer));
 }

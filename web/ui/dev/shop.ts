@@ -1,8 +1,9 @@
 // A seeded shop: the traces, logs and figures that the development server answers with. Never part of dist.
 
 import type { Attribute, LogRecord, Span } from '../src/api/types';
+import { FLOWS, int, rpc, type Step, sql, str } from './flows.ts';
 
-export interface ShopSpan extends Omit<Span, 'self_ns'> {
+export interface ShopSpan extends Span {
   start: bigint;
   end: bigint;
 }
@@ -29,66 +30,20 @@ export function random(seed: number): Random {
 }
 
 const hex = (rand: Random, bytes: number): string =>
-  Array.from({ length: bytes }, () => Math.floor(rand() * 256).toString(16).padStart(2, '0')).join('');
+  Array.from({ length: bytes }, () =>
+    Math.floor(rand() * 256)
+      .toString(16)
+      .padStart(2, '0'),
+  ).join('');
 
-export const str = (key: string, value: string): Attribute => ({ key, type: 'string', value });
-const int = (key: string, value: number): Attribute => ({ key, type: 'int', value: String(value) });
-
-const LANGUAGES: Record<string, string> = { gateway: 'go', cart: 'java', payment: 'java', catalogue: 'python', frontend: 'nodejs', recommend: 'python' };
-
-interface Step {
-  service: string;
-  name: string;
-  kind: string;
-  role: string;
-  protocol?: string;
-  peer?: string;
-  /** Typical own time, ms. */
-  ms: number;
-  attributes?: Attribute[];
-  children?: Step[];
-  outcome?: string;
-  failRate?: number;
-  after?: boolean;
-}
-
-const rpc = (client: string, server: string, method: string, ms: number, children: Step[] = [], failRate = 0.004): Step => ({
-  service: client, name: method, kind: 'client', role: 'exit', protocol: 'grpc', peer: server, ms: ms * 0.12,
-  attributes: [str('rpc.system.name', 'grpc'), str('rpc.method', method), str('server.address', server), int('server.port', 50051)],
-  children: [{ service: server, name: method, kind: 'server', role: 'entry', protocol: 'grpc', ms, attributes: [str('rpc.system.name', 'grpc'), str('rpc.method', method)], children, failRate }],
-});
-const dubbo = (client: string, server: string, method: string, ms: number, children: Step[] = []): Step => ({
-  service: client, name: method, kind: 'client', role: 'exit', protocol: 'dubbo', peer: server, ms: ms * 0.1,
-  attributes: [str('rpc.system', 'apache_dubbo'), str('rpc.method', method), str('server.address', `nacos://nacos:8848/shop.${server}.Api:1.0.0:`)],
-  children: [{ service: server, name: method, kind: 'server', role: 'entry', protocol: 'dubbo', ms, children, failRate: 0.01 }],
-});
-const http = (client: string, server: string, route: string, ms: number, children: Step[] = [], failRate = 0.01): Step => ({
-  service: client, name: `${route.split(' ')[0]}`, kind: 'client', role: 'exit', protocol: 'http', peer: server, ms: ms * 0.15,
-  attributes: [str('http.request.method', route.split(' ')[0] ?? 'GET'), str('url.full', `http://${server}:8080${route.split(' ')[1]}`), str('server.address', server)],
-  children: [{ service: server, name: route, kind: 'server', role: 'entry', protocol: 'http', ms, failRate, children, attributes: [str('http.request.method', route.split(' ')[0] ?? 'GET'), str('http.route', route.split(' ')[1] ?? '/'), int('http.response.status_code', 200), str('user_agent.original', 'clew-demo/0.1')] }],
-});
-const sql = (service: string, system: string, namespace: string, statement: string, ms: number): Step => ({
-  service, name: statement.split(' ').slice(0, 1).concat(namespace).join(' '), kind: 'client', role: 'exit', protocol: system, peer: `${system}/${namespace}`, ms, failRate: 0.003,
-  attributes: [str('db.system.name', system), str('db.namespace', namespace), str('db.query.text', statement)],
-});
-const publish = (service: string, topic: string, consumer: string, children: Step[] = []): Step => ({
-  service, name: `publish ${topic}`, kind: 'producer', role: 'exit', protocol: 'kafka', peer: topic, ms: 1.2,
-  attributes: [str('messaging.system', 'kafka'), str('messaging.destination.name', topic)],
-  children: [{ service: consumer, name: `process ${topic}`, kind: 'consumer', role: 'entry', protocol: 'kafka', ms: 14, children, after: true, attributes: [str('messaging.system', 'kafka'), str('messaging.destination.name', topic), int('messaging.kafka.offset', 190_233)] }],
-});
-
-const entry = (route: string, ms: number, children: Step[]): Step => ({
-  service: 'gateway', name: route, kind: 'server', role: 'entry', protocol: 'http', ms, children, failRate: 0.012,
-  attributes: [str('http.request.method', route.split(' ')[0] ?? 'GET'), str('http.route', route.split(' ')[1] ?? '/'), int('http.response.status_code', 200), str('client.address', '203.0.113.7'), { key: 'http.request.header.accept-language', type: 'array', value: [{ type: 'string', value: 'zh-CN' }, { type: 'string', value: 'en' }] }],
-});
-
-const FLOWS: [number, Step][] = [
-  [5, entry('GET /products', 3, [rpc('gateway', 'catalogue', 'shop.Catalogue/List', 9, [sql('catalogue', 'postgresql', 'catalogue', 'SELECT id, title, price FROM product WHERE category = $1 LIMIT 50', 6), sql('catalogue', 'redis', 'cache', 'GET product:list:17', 0.6)]), rpc('gateway', 'recommend', 'shop.Recommend/ForUser', 22, [sql('recommend', 'redis', 'cache', 'MGET user:vec', 0.9)], 0.03)])],
-  [4, entry('GET /cart', 2, [dubbo('gateway', 'cart', 'shop.cart.Api/get', 6, [sql('cart', 'redis', 'cache', 'HGETALL cart:8841', 0.8), rpc('cart', 'catalogue', 'shop.Catalogue/Prices', 7, [sql('catalogue', 'postgresql', 'catalogue', 'SELECT price FROM product WHERE id = ANY($1)', 4)])])])],
-  [3, entry('POST /checkout', 4, [dubbo('gateway', 'order', 'shop.order.Api/place', 18, [dubbo('order', 'cart', 'shop.cart.Api/lock', 5, [sql('cart', 'redis', 'cache', 'SETNX lock:cart', 0.7)]), rpc('order', 'inventory', 'shop.Inventory/Reserve', 12, [sql('inventory', 'mysql', 'stock', 'UPDATE stock SET reserved = reserved + ? WHERE sku = ?', 9), sql('inventory', 'mysql', 'stock', 'INSERT INTO reservation (sku, n) VALUES (?, ?)', 5)], 0.02), rpc('order', 'payment', 'shop.Payment/Charge', 35, [{ service: 'payment', name: 'POST', kind: 'client', role: 'exit', protocol: 'http', peer: 'api.bank.example', ms: 160, failRate: 0.05, outcome: 'timeout', attributes: [str('http.request.method', 'POST'), str('url.full', 'https://api.bank.example/v2/charges'), str('server.address', 'api.bank.example')] }], 0.03), sql('order', 'mysql', 'orders', 'INSERT INTO orders (user_id, total) VALUES (?, ?)', 8), publish('order', 'order-placed', 'shipping', [sql('shipping', 'postgresql', 'shipping', 'INSERT INTO parcel (order_id) VALUES ($1)', 5), http('shipping', 'notify', 'POST /mail', 11, [])])])])],
-  [2, entry('GET /orders/{id}', 2, [dubbo('gateway', 'order', 'shop.order.Api/get', 5, [sql('order', 'mysql', 'orders', 'SELECT * FROM orders WHERE id = ?', 3)])])],
-  [1, entry('POST /login', 3, [http('gateway', 'auth', 'POST /token', 24, [sql('auth', 'postgresql', 'users', 'SELECT hash FROM account WHERE mail = $1', 3)], 0.08)])],
-];
+const LANGUAGES: Record<string, string> = {
+  gateway: 'go',
+  cart: 'java',
+  payment: 'java',
+  catalogue: 'python',
+  frontend: 'nodejs',
+  recommend: 'python',
+};
 
 export function makeShop(seed: number, nowMs: number, spanMinutes: number, traceCount: number): Shop {
   const rand = random(seed);
@@ -111,7 +66,14 @@ export function makeShop(seed: number, nowMs: number, spanMinutes: number, trace
   return { traces, logs };
 }
 
-function grow(step: Step, parent: ShopSpan | null, start: bigint, trace: ShopTrace, rand: Random, logs: LogRecord[]): { end: bigint; failed: boolean } {
+function grow(
+  step: Step,
+  parent: ShopSpan | null,
+  start: bigint,
+  trace: ShopTrace,
+  rand: Random,
+  logs: LogRecord[],
+): { end: bigint; failed: boolean } {
   const jitter = Math.exp((rand() + rand() + rand() - 1.5) * 1.1);
   const failed = rand() < (step.failRate ?? 0.002);
   const slow = failed && step.outcome === 'timeout' ? 18 : 1;
@@ -140,16 +102,50 @@ function makeSpan(step: Step, parent: ShopSpan | null, start: bigint, trace: Sho
   const instance = Math.floor(rand() * 2) + 1;
   const version = step.service === 'order' ? '2.4.0' : '1.9.2';
   return {
-    span_id: hex(rand, 8), parent_span_id: parent?.span_id ?? null, name: step.name, kind: step.kind, service: step.service,
-    start, end: start, start_ns: String(start), duration_ns: 0, status: 'unset', status_message: '', role: step.role,
-    peer: step.peer ?? null, protocol: step.protocol ?? null, operation: step.name, outcome: 'ok', trace_state: '', flags: 257,
-    attributes: [...(step.attributes ?? []), str('thread.name', `worker-${Math.floor(rand() * 8)}`)], dropped_attributes: 0,
-    events: [], dropped_events: 0, links: [], dropped_links: 0,
+    span_id: hex(rand, 8),
+    parent_span_id: parent?.span_id ?? null,
+    name: step.name,
+    kind: step.kind,
+    service: step.service,
+    start,
+    end: start,
+    start_ns: String(start),
+    duration_ns: 0,
+    status: 'unset',
+    status_message: '',
+    role: step.role,
+    peer: step.peer ?? null,
+    protocol: step.protocol ?? null,
+    operation: step.name,
+    outcome: 'ok',
+    trace_state: '',
+    flags: 257,
+    attributes: [...(step.attributes ?? []), str('thread.name', `worker-${Math.floor(rand() * 8)}`)],
+    dropped_attributes: 0,
+    events: [],
+    dropped_events: 0,
+    links: [],
+    dropped_links: 0,
     resource: {
-      attributes: [str('service.name', step.service), str('service.version', version), str('service.instance.id', `${step.service}-${instance}`), str('deployment.environment.name', 'production'), str('telemetry.sdk.language', LANGUAGES[step.service] ?? 'go'), int('process.pid', 4000 + instance), { key: 'k8s.pod.labels', type: 'map', value: [str('app', step.service), { key: 'canary', type: 'bool', value: false }] }],
-      schema_url: 'https://opentelemetry.io/schemas/1.37.0', dropped_attributes: 0,
+      attributes: [
+        str('service.name', step.service),
+        str('service.version', version),
+        str('service.instance.id', `${step.service}-${instance}`),
+        str('deployment.environment.name', 'production'),
+        str('telemetry.sdk.language', LANGUAGES[step.service] ?? 'go'),
+        int('process.pid', 4000 + instance),
+        { key: 'k8s.pod.labels', type: 'map', value: [str('app', step.service), { key: 'canary', type: 'bool', value: false }] },
+      ],
+      schema_url: 'https://opentelemetry.io/schemas/1.37.0',
+      dropped_attributes: 0,
     },
-    scope: { name: step.protocol === 'dubbo' ? 'io.opentelemetry.apache-dubbo-2.7' : `otel.${step.protocol ?? 'app'}`, version: '2.21.0', attributes: [], schema_url: '', dropped_attributes: 0 },
+    scope: {
+      name: step.protocol === 'dubbo' ? 'io.opentelemetry.apache-dubbo-2.7' : `otel.${step.protocol ?? 'app'}`,
+      version: '2.21.0',
+      attributes: [],
+      schema_url: '',
+      dropped_attributes: 0,
+    },
   };
 }
 
@@ -159,11 +155,21 @@ function finish(span: ShopSpan, step: Step, failed: boolean, childFailed: boolea
   span.status = 'error';
   span.outcome = failed ? (step.outcome ?? (rand() < 0.2 ? 'limited' : 'error')) : 'error';
   span.status_message = failed ? (span.outcome === 'timeout' ? 'deadline exceeded after 3s' : 'upstream answered 503') : 'call failed';
-  for (const attribute of span.attributes) if (attribute.key === 'http.response.status_code') attribute.value = span.outcome === 'timeout' ? '504' : '503';
+  for (const attribute of span.attributes)
+    if (attribute.key === 'http.response.status_code') attribute.value = span.outcome === 'timeout' ? '504' : '503';
   if (failed) {
     span.events.push({
-      time_ns: String(span.end - 1000n), name: 'exception', dropped_attributes: 0,
-      attributes: [str('exception.type', 'java.net.SocketTimeoutException'), str('exception.message', span.status_message), str('exception.stacktrace', 'java.net.SocketTimeoutException: Read timed out\n\tat java.base/sun.nio.ch.NioSocketImpl.timedRead(NioSocketImpl.java:288)\n\tat shop.payment.BankClient.charge(BankClient.java:71)\n\tat shop.payment.Service.charge(Service.java:38)')],
+      time_ns: String(span.end - 1000n),
+      name: 'exception',
+      dropped_attributes: 0,
+      attributes: [
+        str('exception.type', 'java.net.SocketTimeoutException'),
+        str('exception.message', span.status_message),
+        str(
+          'exception.stacktrace',
+          'java.net.SocketTimeoutException: Read timed out\n\tat java.base/sun.nio.ch.NioSocketImpl.timedRead(NioSocketImpl.java:288)\n\tat shop.payment.BankClient.charge(BankClient.java:71)\n\tat shop.payment.Service.charge(Service.java:38)',
+        ),
+      ],
     });
   }
 }
@@ -172,12 +178,30 @@ function chatter(span: ShopSpan, trace: ShopTrace, failed: boolean, rand: Random
   const write = (number: number, text: string, extra: Attribute[] = []): void => {
     const time = span.start + BigInt(Math.floor(span.duration_ns * rand()));
     logs.push({
-      id: hex(rand, 8), time_ns: String(time), time_inferred: false, observed_time_ns: String(time + 80_000n), severity: severityOf(number), severity_number: number,
-      severity_text: severityOf(number).toUpperCase(), service: span.service, body: { type: 'string', value: text }, trace_id: trace.id, span_id: span.span_id, flags: 1, event_name: '',
-      attributes: [str('logger.name', `shop.${span.service}.Handler`), ...extra], resource: span.resource, scope: { name: `shop.${span.service}`, version: '', attributes: [] },
+      id: hex(rand, 8),
+      time_ns: String(time),
+      time_inferred: false,
+      observed_time_ns: String(time + 80_000n),
+      severity: severityOf(number),
+      severity_number: number,
+      severity_text: severityOf(number).toUpperCase(),
+      service: span.service,
+      body: { type: 'string', value: text },
+      trace_id: trace.id,
+      span_id: span.span_id,
+      flags: 1,
+      event_name: '',
+      attributes: [str('logger.name', `shop.${span.service}.Handler`), ...extra],
+      dropped_attributes: 0,
+      resource: span.resource,
+      scope: { name: `shop.${span.service}`, version: '', attributes: [] },
     });
   };
-  if (failed) write(17, `${span.name} failed: ${span.status_message}`, [str('exception.type', 'SocketTimeoutException'), str('exception.message', span.status_message)]);
+  if (failed)
+    write(17, `${span.name} failed: ${span.status_message}`, [
+      str('exception.type', 'SocketTimeoutException'),
+      str('exception.message', span.status_message),
+    ]);
   if (span.role !== 'entry') return;
   if (rand() < 0.5) write(9, `${span.name} answered in ${(span.duration_ns / 1e6).toFixed(1)} ms`);
   if (rand() < 0.25) write(5, `cache lookup key=user:${Math.floor(rand() * 9000)} hit=${rand() < 0.8}`);
@@ -187,7 +211,7 @@ function chatter(span: ShopSpan, trace: ShopTrace, failed: boolean, rand: Random
 }
 
 export function severityOf(number: number): string {
-  return ['unset', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'][Math.min(6, Math.ceil(number / 4))] ?? 'unset';
+  return ['unspecified', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'][Math.min(6, Math.ceil(number / 4))] ?? 'unset';
 }
 
 const ms = (value: number): bigint => BigInt(Math.max(1, Math.round(value * 1e6)));
@@ -205,7 +229,9 @@ function bigTrace(rand: Random, nowMs: number, spans: number): ShopTrace {
     const fresh = index % 200 === 1;
     const step: Step = fresh
       ? { service: 'batch', name: `page ${Math.floor(index / 200)}`, kind: 'internal', role: 'internal', ms: 1 }
-      : index % 3 === 0 ? rpc('batch', 'catalogue', 'shop.Catalogue/Index', 1) : sql('batch', 'postgresql', 'catalogue', 'SELECT * FROM product WHERE id = $1', 1);
+      : index % 3 === 0
+        ? rpc('batch', 'catalogue', 'shop.Catalogue/Index', 1)
+        : sql('batch', 'postgresql', 'catalogue', 'SELECT * FROM product WHERE id = $1', 1);
     const at = start + BigInt(Math.floor((index / spans) * 94e9));
     const span = makeSpan(step, fresh ? root : page, at, trace, rand);
     span.duration_ns = fresh ? 370e6 : Math.floor(2e5 + rand() * 4e6);
@@ -224,12 +250,32 @@ function stressTrace(rand: Random, nowMs: number): ShopTrace {
   let parent: ShopSpan | null = null;
   for (let depth = 0; depth < 60; depth += 1) {
     const name = depth === 3 ? '<img src=x onerror="window.__pwned=1"><script>window.__pwned=1</script>' : `frame ${depth}`;
-    const span: ShopSpan = makeSpan({ service: `svc-${depth % 15}`, name, kind: 'internal', role: 'internal', ms: 1 }, parent, at, trace, rand);
+    const span: ShopSpan = makeSpan(
+      { service: `svc-${depth % 15}`, name, kind: 'internal', role: 'internal', ms: 1 },
+      parent,
+      at,
+      trace,
+      rand,
+    );
     span.duration_ns = 5e8 - depth * 8e6;
     span.end = at + BigInt(span.duration_ns);
-    if (depth === 3) span.attributes.push(str('evil', '"><svg onload="window.__pwned=1">'), { key: 'nan', type: 'double', value: 'NaN' }, { key: 'blob', type: 'bytes', value: 'AAEC' }, { key: 'none', type: 'empty', value: null });
+    if (depth === 3)
+      span.attributes.push(
+        str('evil', '"><svg onload="window.__pwned=1">'),
+        { key: 'nan', type: 'double', value: 'NaN' },
+        { key: 'blob', type: 'bytes', value: 'AAEC' },
+        { key: 'none', type: 'empty', value: null },
+      );
     if (depth === 40) span.parent_span_id = 'dead00000000beef';
-    if (depth === 20) span.links.push({ trace_id: hex(rand, 16), span_id: hex(rand, 8), trace_state: '', attributes: [str('why', 'batch')], dropped_attributes: 0, flags: 1 });
+    if (depth === 20)
+      span.links.push({
+        trace_id: hex(rand, 16),
+        span_id: hex(rand, 8),
+        trace_state: '',
+        attributes: [str('why', 'batch')],
+        dropped_attributes: 0,
+        flags: 1,
+      });
     trace.spans.push(span);
     parent = depth === 50 ? null : span;
     at += 3_000_000n;

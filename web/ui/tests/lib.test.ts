@@ -40,7 +40,19 @@ describe('time', () => {
 });
 
 describe('numbers', () => {
-  it.each([[0, '0'], [1, '1.00 ns'], [950, '950 ns'], [12_340, '12.3 µs'], [999_600, '1.00 ms'], [1_234_000_000, '1.23 s'], [59_960_000_000, '1m 00s'], [125e9, '2m 05s'], [11_520e9, '3h 12m'], [-1500, '-1.50 µs'], [Number.NaN, '–']])('duration %d ns', (ns, expected) => {
+  it.each([
+    [0, '0'],
+    [1, '1.00 ns'],
+    [950, '950 ns'],
+    [12_340, '12.3 µs'],
+    [999_600, '1.00 ms'],
+    [1_234_000_000, '1.23 s'],
+    [59_960_000_000, '1m 00s'],
+    [125e9, '2m 05s'],
+    [11_520e9, '3h 12m'],
+    [-1500, '-1.50 µs'],
+    [Number.NaN, '–'],
+  ])('duration %d ns', (ns, expected) => {
     expect(duration(ns)).toBe(expected);
   });
   it('writes durations that the query language reads', () => {
@@ -122,7 +134,16 @@ describe('state in the address', () => {
     expect(start).toMatchObject({ from: 'now-1h', to: 'now', q: '', live: false, tab: 'a', z: null, n: null });
   });
   it('survives the round trip', () => {
-    const state: typeof start = { ...start, q: 'service:"a b" 中文 &=?#', live: true, tab: 'b', z: [5, 90], x: new Set(['ff', 'aa']), n: 7, from: 'now-5m' };
+    const state: typeof start = {
+      ...start,
+      q: 'service:"a b" 中文 &=?#',
+      live: true,
+      tab: 'b',
+      z: [5, 90],
+      x: new Set(['ff', 'aa']),
+      n: 7,
+      from: 'now-5m',
+    };
     expect(parseState(codec, formatState(codec, state))).toEqual(state);
   });
   it('ignores what it cannot read', () => {

@@ -23,7 +23,22 @@ describe('values', () => {
   it('lose neither digits nor types', () => {
     expect(plain({ type: 'int', value: '9223372036854775807' })).toBe('9223372036854775807');
     expect(plain({ type: 'double', value: 'NaN' })).toBe('NaN');
-    expect(plain({ type: 'map', value: [{ key: 'a', type: 'int', value: '9223372036854775807' }, { key: 'b', type: 'array', value: [{ type: 'bool', value: true }, { type: 'empty', value: null }] }] })).toBe('{"a":"9223372036854775807","b":[true,null]}');
+    expect(
+      plain({
+        type: 'map',
+        value: [
+          { key: 'a', type: 'int', value: '9223372036854775807' },
+          {
+            key: 'b',
+            type: 'array',
+            value: [
+              { type: 'bool', value: true },
+              { type: 'empty', value: null },
+            ],
+          },
+        ],
+      }),
+    ).toBe('{"a":"9223372036854775807","b":[true,null]}');
     expect(pretty({ type: 'array', value: Array.from({ length: 40 }, () => ({ type: 'int' as const, value: '1' })) })).toContain('\n');
     expect(filterable({ key: 'k', type: 'bytes', value: 'AA==' })).toBe(false);
   });

@@ -23,7 +23,15 @@ describe('layout', () => {
     expect(layout(shuffled).nodes).toEqual(layout(input).nodes);
   });
   it('survives cycles, loops and strangers', () => {
-    const result = layout({ nodes: ['a', 'b', 'c'], edges: [{ source: 'a', target: 'b' }, { source: 'b', target: 'a' }, { source: 'c', target: 'c' }, { source: 'a', target: 'zz' }] });
+    const result = layout({
+      nodes: ['a', 'b', 'c'],
+      edges: [
+        { source: 'a', target: 'b' },
+        { source: 'b', target: 'a' },
+        { source: 'c', target: 'c' },
+        { source: 'a', target: 'zz' },
+      ],
+    });
     expect(Object.keys(result.nodes)).toEqual(['a', 'b', 'c']);
     expect(result.edges[1]!.map((point) => point.x)).toEqual([result.nodes['b']!.x, result.nodes['a']!.x]);
     expect(result.edges[3]).toEqual([]);
@@ -42,11 +50,17 @@ describe('layout', () => {
   });
   it('lays out 500 services in time', () => {
     const nodes = Array.from({ length: 500 }, (_, index) => `s${index}`);
-    const spread = (of: (index: number, step: number) => number): LayoutInput => ({ nodes, edges: nodes.flatMap((_, index) => [1, 7, 31].map((step) => ({ source: `s${index}`, target: `s${of(index, step)}` }))) });
+    const spread = (of: (index: number, step: number) => number): LayoutInput => ({
+      nodes,
+      edges: nodes.flatMap((_, index) => [1, 7, 31].map((step) => ({ source: `s${index}`, target: `s${of(index, step)}` }))),
+    });
     // Eight tiers that call the next two; the budget is 150 ms, three times that on a busy machine.
     const tiers = spread((index, step) => Math.min(499, index + 62 * (1 + (step % 2)) - (index % 62) + ((index * step) % 62)));
     const tangle = spread((index, step) => (index * 3 + step) % 500);
-    for (const [input, limit] of [[tiers, 450], [tangle, 3000]] as const) {
+    for (const [input, limit] of [
+      [tiers, 450],
+      [tangle, 3000],
+    ] as const) {
       const began = performance.now();
       expect(Object.keys(layout(input).nodes)).toHaveLength(500);
       expect(performance.now() - began).toBeLessThan(limit);
@@ -56,15 +70,33 @@ describe('layout', () => {
 
 describe('map model', () => {
   const graph: Graph = {
-    nodes: [{ id: 'a', name: 'a', kind: 'service', calls: 10, errors: 0 }, { id: 'b', name: 'b', kind: 'service', calls: 10, errors: 2 }, { id: 'd', name: 'pg', kind: 'database', calls: 4, errors: 0 }, { id: 'lone', name: 'lone', kind: 'service', calls: 1, errors: 0 }],
+    nodes: [
+      { id: 'a', name: 'a', kind: 'service', calls: 10, errors: 0 },
+      { id: 'b', name: 'b', kind: 'service', calls: 10, errors: 2 },
+      { id: 'd', name: 'pg', kind: 'database', calls: 4, errors: 0 },
+      { id: 'lone', name: 'lone', kind: 'service', calls: 1, errors: 0 },
+    ],
     edges: [
-      { source: 'a', target: 'b', protocol: 'grpc', calls: 10, errors: 2, client: { p50_ns: 1, p95_ns: 9, p99_ns: 9 }, server: { p50_ns: 1, p95_ns: 5, p99_ns: 5 }, outcomes: {}, exemplars: [] },
+      {
+        source: 'a',
+        target: 'b',
+        protocol: 'grpc',
+        calls: 10,
+        errors: 2,
+        client: { p50_ns: 1, p95_ns: 9, p99_ns: 9 },
+        server: { p50_ns: 1, p95_ns: 5, p99_ns: 5 },
+        outcomes: {},
+        exemplars: [],
+      },
       { source: 'b', target: 'd', protocol: null, calls: 4, errors: 0, client: null, server: null, outcomes: {}, exemplars: [] },
     ],
   };
   it('joins figures and lists who stands alone', () => {
     const model = buildMap(graph, ['a', 'quiet'], 10);
-    expect(model.edges.map((edge) => [edge.key, edge.rate, edge.share, edge.p95])).toEqual([['a→b|grpc', 1, 0.2, 5], ['b→d', 0.4, 0, null]]);
+    expect(model.edges.map((edge) => [edge.key, edge.rate, edge.share, edge.p95])).toEqual([
+      ['a→b|grpc', 1, 0.2, 5],
+      ['b→d', 0.4, 0, null],
+    ]);
     expect(model.isolated).toEqual(['lone', 'quiet']);
     expect([...model.nodes.keys()]).toEqual(['a', 'b', 'd']);
   });
@@ -77,7 +109,12 @@ describe('map model', () => {
     expect(edgeWidth(100, 100)).toBe(5.5);
     expect(edgeWidth(10, 100)).toBeLessThan(5.5);
     expect(edgeWidth(0, 100)).toBe(1.2);
-    expect(curve([{ x: 0, y: 0 }, { x: 10, y: 4 }])).toBe('M0 0C5 0 5 4 10 4');
+    expect(
+      curve([
+        { x: 0, y: 0 },
+        { x: 10, y: 4 },
+      ]),
+    ).toBe('M0 0C5 0 5 4 10 4');
     expect(along({ x: 0, y: 0 }, { x: 10, y: 4 }, 0.5)).toEqual({ x: 5, y: 2 });
   });
 });

@@ -1,19 +1,38 @@
 // Cutting up, editing and completing queries.
 
 import { describe, expect, it } from 'vitest';
+import type { Attribute } from '../src/api/types.ts';
 import { accept, rank, slotAt, type Suggestion } from '../src/query/completion.ts';
-import { addCondition, getTerm, hasWord, isTraceQl, quote, removeAt, setTerm, setWord, terms } from '../src/query/terms.ts';
+import { addCondition, getTerm, hasWord, isComposite, quote, removeAt, setTerm, setWord, terms } from '../src/query/terms.ts';
 
 describe('terms', () => {
   it('cuts the short form', () => {
-    expect(terms('service:cart operation:"GET /" duration>=200ms error !http.status_code=200 -"连接 超时"').map(({ negated, key, op, value }) => [negated, key, op, value])).toEqual([
-      [false, 'service', ':', 'cart'], [false, 'operation', ':', 'GET /'], [false, 'duration', '>=', '200ms'], [false, '', '', 'error'], [true, 'http.status_code', '=', '200'], [true, '', '', '连接 超时'],
+    expect(
+      terms('service:cart operation:"GET /" duration>=200ms error !http.status_code=200 -"连接 超时"').map(
+        ({ negated, key, op, value }) => [negated, key, op, value],
+      ),
+    ).toEqual([
+      [false, 'service', ':', 'cart'],
+      [false, 'operation', ':', 'GET /'],
+      [false, 'duration', '>=', '200ms'],
+      [false, '', '', 'error'],
+      [true, 'http.status_code', '=', '200'],
+      [true, '', '', '连接 超时'],
     ]);
   });
   it('reads quotes, escapes and unfinished text without losing any', () => {
     for (const query of ['a="x \\" y" b', 'k="open', '"', '  ', '!', '-', '=x', 'a==b', 'url="http://x/?a=b&c"']) {
-      expect(terms(query).map((term) => query.slice(term.start, term.end)), query).toEqual(terms(query).map((term) => term.raw));
-      expect(terms(query).map((term) => term.raw).join('').replace(/\s/g, ''), query).toBe(query.replace(/\s/g, ''));
+      expect(
+        terms(query).map((term) => query.slice(term.start, term.end)),
+        query,
+      ).toEqual(terms(query).map((term) => term.raw));
+      expect(
+        terms(query)
+          .map((term) => term.raw)
+          .join('')
+          .replace(/\s/g, ''),
+        query,
+      ).toBe(query.replace(/\s/g, ''));
     }
     expect(terms('a="x \\" y"')[0]?.value).toBe('x " y');
   });
@@ -28,14 +47,30 @@ describe('terms', () => {
     expect(second && removeAt('a b="x y" c', second)).toBe('a c');
   });
   it('adds conditions to both forms once', () => {
-    expect(addCondition('error', 'http.route', '/a b', false)).toBe('error http.route="/a b"');
-    expect(addCondition('k=v', 'k', 'v', false)).toBe('k=v');
-    expect(addCondition('', 'k', 'v', true)).toBe('!k=v');
-    expect(addCondition('{ status = error }', 'k', 'a"b', false)).toBe('{ status = error } && { k = "a\\"b" }');
-    expect(isTraceQl('a=b')).toBe(false);
+    const text = (key: string, value: string): Attribute => ({ key, type: 'string', value });
+    expect(addCondition('error', text('http.route', '/a b'), false, 'spans')).toBe('error http.route="/a b"');
+    expect(addCondition('k=v', text('k', 'v'), false, 'spans')).toBe('k=v');
+    expect(addCondition('', text('k', 'v'), true, 'logs')).toBe('!k=v');
+    expect(addCondition('{ status = error }', text('k', 'a"b'), false, 'spans')).toBe('{ status = error } && { .k = "a\\"b" }');
+    expect(addCondition('{ a } || { b }', { key: 'odd key', type: 'int', value: '7' }, true, 'spans')).toBe(
+      '({ a } || { b }) && { ."odd key" != 7 }',
+    );
+    expect(addCondition('a OR b', text('k', 'v'), false, 'logs')).toBe('(a OR b) k=v');
+  });
+  it('leaves alone what only the server can cut up', () => {
+    expect(['{ a = 1 }', '(a OR b) c', 'a OR b', 'x (y z)', 'a AND b'].map(isComposite)).toEqual([true, true, true, true, true]);
+    expect(['a=b', '"a OR b"', 'ORDER', 'x="(y)"', ''].map(isComposite)).toEqual([false, false, false, false, false]);
   });
   it('quotes what would end early', () => {
-    expect(['cart', 'a b', '', '中文', 'a"b', 'GET /x', 'a:b'].map(quote)).toEqual(['cart', '"a b"', '""', '中文', '"a\\"b"', '"GET /x"', '"a:b"']);
+    expect(['cart', 'a b', '', '中文', 'a"b', 'GET /x', 'a:b'].map(quote)).toEqual([
+      'cart',
+      '"a b"',
+      '""',
+      '中文',
+      '"a\\"b"',
+      '"GET /x"',
+      '"a:b"',
+    ]);
   });
 });
 
@@ -53,6 +88,10 @@ describe('completion', () => {
   });
   it('prefers prefixes, then words inside', () => {
     const make = (text: string): Suggestion => ({ text, kind: 'key', detail: '' });
-    expect(rank([make('xmethodx'), make('http.method'), make('method'), make('other')], 'meth', 9).map((item) => item.text)).toEqual(['method', 'http.method', 'xmethodx']);
+    expect(rank([make('xmethodx'), make('http.method'), make('method'), make('other')], 'meth', 9).map((item) => item.text)).toEqual([
+      'method',
+      'http.method',
+      'xmethodx',
+    ]);
   });
 });

@@ -8,7 +8,7 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly status: number,
-    /** Where in the query text the error is, in characters. */
+    /** Where in the query text the error is, in bytes of UTF-8. */
     readonly position: number | null,
   ) {
     super(message);

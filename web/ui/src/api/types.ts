@@ -108,7 +108,6 @@ export interface Span {
   service: string;
   start_ns: string;
   duration_ns: number;
-  self_ns: number;
   status: 'unset' | 'ok' | 'error';
   status_message: string;
   role: string;
@@ -132,7 +131,7 @@ export interface SpanAnswer {
   spans: Span[];
 }
 
-export type Severity = 'unset' | 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+export type Severity = 'unspecified' | 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 export interface LogRecord {
   id: string;
@@ -149,6 +148,7 @@ export interface LogRecord {
   flags: number;
   event_name: string;
   attributes: Attribute[];
+  dropped_attributes: number;
   resource: Resource;
   scope: Scope;
 }
@@ -180,9 +180,9 @@ export interface Service {
   errors: number;
   rate: number;
   error_ratio: number;
-  p50_ns: number | null;
-  p95_ns: number | null;
-  p99_ns: number | null;
+  p50_ns: number;
+  p95_ns: number;
+  p99_ns: number;
   operations: number;
   instances: number;
   versions: string[];
@@ -223,6 +223,7 @@ export interface GraphEdge {
   errors: number;
   client: Quantiles | null;
   server: Quantiles | null;
+  /** Counts of outcomes other than ok. */
   outcomes: Record<string, number>;
   exemplars: { trace_id: string; span_id: string }[];
 }
@@ -248,6 +249,7 @@ export interface SqlAnswer {
   row_count: number;
   truncated: boolean;
   elapsed_ms: number;
+  notes?: Notes;
 }
 
 export interface Status {

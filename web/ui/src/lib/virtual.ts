@@ -7,7 +7,12 @@ export function useScroll(ref: RefObject<HTMLElement | null>): { top: number; he
   const [state, setState] = useState({ top: 0, height: 800 });
   const update = useCallback(() => {
     const element = ref.current;
-    if (element) setState((old) => (old.top === element.scrollTop && old.height === element.clientHeight ? old : { top: element.scrollTop, height: element.clientHeight }));
+    if (element)
+      setState((old) =>
+        old.top === element.scrollTop && old.height === element.clientHeight
+          ? old
+          : { top: element.scrollTop, height: element.clientHeight },
+      );
   }, [ref]);
   useEffect(() => {
     const element = ref.current;

@@ -11,7 +11,7 @@ import { filterable, plain, pretty } from './values';
 interface AttributeTableProps {
   attributes: readonly Attribute[];
   dropped?: number | undefined;
-  onFilter?: ((key: string, value: string, negated: boolean) => void) | undefined;
+  onFilter?: ((attribute: Attribute, negated: boolean) => void) | undefined;
 }
 
 export function AttributeTable({ attributes, dropped = 0, onFilter }: AttributeTableProps) {
@@ -37,8 +37,18 @@ export function AttributeTable({ attributes, dropped = 0, onFilter }: AttributeT
                 <div>
                   {onFilter && filterable(attribute) && (
                     <>
-                      <IconButton icon="plus" size={14} label={t('span.filter', { key: attribute.key })} onClick={() => onFilter(attribute.key, plain(attribute), false)} />
-                      <IconButton icon="minus" size={14} label={t('span.exclude', { key: attribute.key })} onClick={() => onFilter(attribute.key, plain(attribute), true)} />
+                      <IconButton
+                        icon="plus"
+                        size={14}
+                        label={t('span.filter', { key: attribute.key })}
+                        onClick={() => onFilter(attribute, false)}
+                      />
+                      <IconButton
+                        icon="minus"
+                        size={14}
+                        label={t('span.exclude', { key: attribute.key })}
+                        onClick={() => onFilter(attribute, true)}
+                      />
                     </>
                   )}
                   <Copy text={plain(attribute)} label={t('span.copy')} done={t('copy.done')} />

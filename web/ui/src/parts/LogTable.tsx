@@ -2,7 +2,7 @@
 
 import { memo, useCallback, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from 'react';
 import { Link } from 'wouter';
-import type { LogRecord } from '../api/types';
+import type { Attribute, LogRecord } from '../api/types';
 import { useT } from '../i18n';
 import { hueOf } from '../lib/color';
 import { offsets } from '../lib/heights';
@@ -31,7 +31,7 @@ interface LogTableProps {
   scroller?: RefObject<HTMLDivElement | null>;
   open?: ReadonlySet<string>;
   onOpen?: (id: string) => void;
-  onFilter?: (key: string, value: string, negated: boolean) => void;
+  onFilter?: (attribute: Attribute, negated: boolean) => void;
   onOpenSpan?: (record: LogRecord) => void;
   /** What stands below an open record, e.g. its context. */
   below?: (record: LogRecord) => ReactNode;
@@ -54,7 +54,10 @@ export function LogTable(props: LogTableProps) {
   const { at, total } = useMemo(() => offsets(keys, LOG_ROW, tall), [keys, tall]);
   const first = indexAt(at, Math.max(0, scroll.top - OVERSCAN_PX));
   const last = Math.min(logs.length, indexAt(at, scroll.top + scroll.height + OVERSCAN_PX) + 1);
-  const onHeight = useCallback((id: string, height: number) => setMeasured((old) => (old.get(id) === height ? old : new Map(old).set(id, height))), []);
+  const onHeight = useCallback(
+    (id: string, height: number) => setMeasured((old) => (old.get(id) === height ? old : new Map(old).set(id, height))),
+    [],
+  );
   return (
     <div className={log['table']} data-wrap={wrap} data-wide={wide}>
       <div className={log['head']} aria-hidden="true">
@@ -126,8 +129,21 @@ const Row = memo(function Row(props: RowProps) {
     return () => observer.disconnect();
   }, [measure, record.id, onHeight]);
   return (
-    <article ref={element} className={log['row']} aria-posinset={props.place} aria-setsize={props.count} data-open={open} data-cursor={cursor} style={{ transform: `translateY(${top}px)` }}>
-      <button type="button" className={log['line']} aria-expanded={open} onClick={() => window.getSelection()?.isCollapsed !== false && onToggle(record.id)}>
+    <article
+      ref={element}
+      className={log['row']}
+      aria-posinset={props.place}
+      aria-setsize={props.count}
+      data-open={open}
+      data-cursor={cursor}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <button
+        type="button"
+        className={log['line']}
+        aria-expanded={open}
+        onClick={() => window.getSelection()?.isCollapsed !== false && onToggle(record.id)}
+      >
         <LogLine record={record} wide={props.wide} />
       </button>
       {open && (
@@ -136,7 +152,11 @@ const Row = memo(function Row(props: RowProps) {
           {props.below?.(record)}
         </div>
       )}
-      {open && <span className={log['hidden']}>{t('logs.id')} {record.id}</span>}
+      {open && (
+        <span className={log['hidden']}>
+          {t('logs.id')} {record.id}
+        </span>
+      )}
     </article>
   );
 });
@@ -199,11 +219,11 @@ function Detail({ record, onFilter, onOpenSpan }: RowProps) {
       <div className={log['lists']}>
         <section>
           <h4>{t('span.attributes')}</h4>
-          <AttributeTable attributes={record.attributes} onFilter={onFilter} />
+          <AttributeTable attributes={record.attributes} dropped={record.dropped_attributes} onFilter={onFilter} />
         </section>
         <section>
           <h4>{t('span.resource')}</h4>
-          <AttributeTable attributes={record.resource.attributes} onFilter={onFilter} />
+          <AttributeTable attributes={record.resource.attributes} dropped={record.resource.dropped_attributes} onFilter={onFilter} />
           {record.scope.name !== '' && (
             <p className={log['scope']}>
               {t('span.scope')}: {record.scope.name} {record.scope.version}

@@ -8,8 +8,8 @@ import { Button, IconButton } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { accept, slotAt, type Suggestion } from './completion';
 import styles from './query.module.css';
-import { isTraceQl, removeAt, terms } from './terms';
-import { useSuggestions, type Table } from './use-suggestions';
+import { isComposite, removeAt, terms, type Table } from './terms';
+import { useSuggestions } from './use-suggestions';
 
 interface QueryBarProps {
   table: Table;
@@ -23,7 +23,7 @@ interface QueryBarProps {
 
 export function QueryBar({ table, value, placeholder, error, onSubmit, children }: QueryBarProps) {
   const t = useT();
-  const chips = isTraceQl(value) ? [] : terms(value);
+  const chips = isComposite(value) ? [] : terms(value);
   const queryError = error instanceof ApiError && error.code === 'bad_request' ? error : null;
   return (
     <search className={styles['bar']}>
@@ -47,7 +47,13 @@ export function QueryBar({ table, value, placeholder, error, onSubmit, children 
   );
 }
 
-function QueryInput({ table, value, placeholder, error, onSubmit }: Omit<QueryBarProps, 'children' | 'error'> & { error: ApiError | null }) {
+function QueryInput({
+  table,
+  value,
+  placeholder,
+  error,
+  onSubmit,
+}: Omit<QueryBarProps, 'children' | 'error'> & { error: ApiError | null }) {
   const t = useT();
   const { range } = useRange();
   const [draft, setDraft] = useState(value);
@@ -151,7 +157,13 @@ function QueryInput({ table, value, placeholder, error, onSubmit }: Omit<QueryBa
           <ul id={`${id}-list`} className={styles['suggestions']} role="listbox" aria-label={t('query.suggestions')}>
             {suggestions.items.map((item, index) => (
               // The list is driven from the input: pointer users click, keyboard users press arrows there.
-              <li key={`${item.kind} ${item.text}`} id={`${id}-${index}`} role="option" aria-selected={index === choice} onMouseDown={(event) => (event.preventDefault(), take(item))}>
+              <li
+                key={`${item.kind} ${item.text}`}
+                id={`${id}-${index}`}
+                role="option"
+                aria-selected={index === choice}
+                onMouseDown={(event) => (event.preventDefault(), take(item))}
+              >
                 <code>{item.text}</code>
                 <span>{item.detail === '' ? t(`query.kind.${item.kind}`) : item.detail}</span>
               </li>
@@ -170,7 +182,8 @@ function QueryInput({ table, value, placeholder, error, onSubmit }: Omit<QueryBa
 
 /** The message, and the query with a mark under the place the server names. */
 function QueryError({ text, error }: { text: string; error: ApiError }) {
-  const at = error.position;
+  // The server counts bytes of UTF-8.
+  const at = error.position === null ? null : new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, error.position)).length;
   return (
     <div className={styles['error']} role="alert">
       <Icon name="error" size={15} />

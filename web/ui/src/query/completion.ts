@@ -44,14 +44,21 @@ export function rank(candidates: readonly Suggestion[], prefix: string, limit: n
     const at = suggestion.text.toLowerCase().indexOf(needle);
     if (at < 0) continue;
     const boundary = at === 0 || /[._\s/-]/.test(suggestion.text[at - 1] ?? '');
-    scored.push({ suggestion, score: (at === 0 ? 0 : boundary ? 1 : 2) * 1000 + (suggestion.kind === 'word' ? 0 : suggestion.text.length) });
+    scored.push({
+      suggestion,
+      score: (at === 0 ? 0 : boundary ? 1 : 2) * 1000 + (suggestion.kind === 'word' ? 0 : suggestion.text.length),
+    });
   }
-  return scored.sort((a, b) => a.score - b.score || (a.suggestion.text < b.suggestion.text ? -1 : 1)).slice(0, limit).map((item) => item.suggestion);
+  return scored
+    .sort((a, b) => a.score - b.score || (a.suggestion.text < b.suggestion.text ? -1 : 1))
+    .slice(0, limit)
+    .map((item) => item.suggestion);
 }
 
 /** The text and caret after taking a suggestion. A key waits for its operator, a value is complete. */
 export function accept(text: string, slot: Slot, suggestion: Suggestion): { text: string; caret: number } {
-  const inserted = suggestion.kind === 'value' ? `${quote(suggestion.text)} ` : suggestion.kind === 'word' ? suggestion.text : `${suggestion.text}=`;
+  const inserted =
+    suggestion.kind === 'value' ? `${quote(suggestion.text)} ` : suggestion.kind === 'word' ? suggestion.text : `${suggestion.text}=`;
   const tail = text.slice(slot.end).replace(/^ /, suggestion.kind === 'value' ? '' : ' ');
   const next = text.slice(0, slot.start) + inserted + tail;
   return { text: next, caret: slot.start + inserted.length };

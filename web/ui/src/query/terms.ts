@@ -1,6 +1,11 @@
 // The short query form as terms with their places, so that chips and filters can edit the text.
 // The server's grammar decides what a query means; here it is only cut up.
 
+import type { Attribute } from '../api/types';
+import { plain } from '../parts/values';
+
+export type Table = 'spans' | 'logs';
+
 export interface Term {
   start: number;
   end: number;
@@ -13,11 +18,11 @@ export interface Term {
   value: string;
 }
 
-const OPERATORS = ['>=', '<=', '!=', '!~', ':', '=', '>', '<', '~'];
+const OPERATORS = ['>=', '<=', '!=', '!~', '=~', ':', '=', '>', '<', '~'];
 
-/** TraceQL is left as it is: only the server can cut it up. */
-export function isTraceQl(text: string): boolean {
-  return text.trimStart().startsWith('{') || /[|&]{2}/.test(text);
+/** TraceQL, groups and OR: only the server can cut these up, so they stay as they are. */
+export function isComposite(text: string): boolean {
+  return /^\s*[{(]/.test(text) || terms(text).some((term) => /^(?:OR|AND|\(.*|[^"]*\)|[|&]{2})$/.test(term.raw));
 }
 
 export function terms(text: string): Term[] {
@@ -87,13 +92,21 @@ export function getTerm(text: string, key: string, op: string): string {
   return terms(text).find((term) => term.key === key && term.op === op && !term.negated)?.value ?? '';
 }
 
-/** Adds a condition to either form; one that is there already is not doubled. */
-export function addCondition(text: string, key: string, value: string, negated: boolean): string {
-  if (isTraceQl(text)) {
-    return `${text.trim()} && { ${key} ${negated ? '!=' : '='} "${value.replace(/["\\]/g, '\\$&')}" }`;
-  }
-  const term = formatTerm(key, '=', value, negated);
-  return terms(text).some((other) => other.raw === term) ? text : `${text.trim()} ${term}`.trim();
+/** Adds a condition to any form; one that is there already is not doubled. */
+export function addCondition(text: string, attribute: Attribute, negated: boolean, table: Table): string {
+  const term = formatTerm(attribute.key, '=', plain(attribute), negated);
+  if (!isComposite(text)) return terms(text).some((other) => other.raw === term) ? text : `${text.trim()} ${term}`.trim();
+  if (table === 'logs') return `(${text.trim()}) ${term}`;
+  const whole = text.includes('||') ? `(${text.trim()})` : text.trim();
+  return `${whole} && ${traceQl(attribute, negated)}`;
+}
+
+/** A spanset filter; numbers and booleans without quotes, since TraceQL compares types. */
+function traceQl(attribute: Attribute, negated: boolean): string {
+  const quoted = (part: string): string => `"${part.replace(/["\\]/g, '\\$&')}"`;
+  const name = /^[\p{L}\p{N}_.\-/]+$/u.test(attribute.key) ? attribute.key : quoted(attribute.key);
+  const value = plain(attribute);
+  return `{ .${name} ${negated ? '!=' : '='} ${attribute.type === 'string' ? quoted(value) : value} }`;
 }
 
 /** A bare word such as `error`, on or off. */

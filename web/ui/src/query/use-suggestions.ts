@@ -6,9 +6,7 @@ import { get } from '../api/client';
 import type { OperationList, ServiceList, TagList, TagValues } from '../api/types';
 import type { Range } from '../lib/time';
 import { rank, type Slot, type Suggestion } from './completion';
-import { getTerm } from './terms';
-
-export type Table = 'spans' | 'logs';
+import { getTerm, type Table } from './terms';
 
 const WORDS: Record<Table, Suggestion[]> = {
   spans: ['service:', 'operation:', 'duration>', 'error', 'outcome:', '{ '].map((text) => ({ text, kind: 'word', detail: '' })),
@@ -16,7 +14,20 @@ const WORDS: Record<Table, Suggestion[]> = {
 };
 
 const FIXED: Record<string, string[]> = {
-  outcome: ['ok', 'error', 'timeout', 'cancelled', 'limited', 'shed', 'breaker_open', 'bulkhead', 'fallback', 'no_instance', 'retry_exhausted', 'denied'],
+  outcome: [
+    'ok',
+    'error',
+    'timeout',
+    'cancelled',
+    'limited',
+    'shed',
+    'breaker_open',
+    'bulkhead',
+    'fallback',
+    'no_instance',
+    'retry_exhausted',
+    'denied',
+  ],
   severity: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
   duration: ['10ms', '100ms', '500ms', '1s', '5s'],
 };
@@ -32,7 +43,11 @@ export interface Suggestions {
 
 export function useServices(range: Range) {
   const params = rangeParams(range);
-  return useQuery({ queryKey: ['services', params], queryFn: ({ signal }) => get<ServiceList>('/services', params, signal), placeholderData: keepPreviousData });
+  return useQuery({
+    queryKey: ['services', params],
+    queryFn: ({ signal }) => get<ServiceList>('/services', params, signal),
+    placeholderData: keepPreviousData,
+  });
 }
 
 export function useOperations(service: string, range: Range) {
@@ -73,7 +88,12 @@ export function useSuggestions(table: Table, slot: Slot | null, text: string, ra
   const prefix = slot?.prefix ?? '';
   const values = useQuery({
     queryKey: ['values', table, key, prefix, params],
-    queryFn: ({ signal }) => get<TagValues>(`/tags/${encodeURIComponent(key === 'operation' ? 'name' : key)}/values`, { table, ...params, prefix, limit: 100 }, signal),
+    queryFn: ({ signal }) =>
+      get<TagValues>(
+        `/tags/${encodeURIComponent(key === 'operation' ? 'name' : key)}/values`,
+        { table, ...params, prefix, limit: 100 },
+        signal,
+      ),
     enabled: fromTags,
     placeholderData: keepPreviousData,
     retry: false,
@@ -82,7 +102,10 @@ export function useSuggestions(table: Table, slot: Slot | null, text: string, ra
     if (!slot || !active) return { items: [], more: false };
     if (slot.kind === 'key') {
       const keys: Suggestion[] = (tags.data?.tags ?? []).map((tag) => ({ text: tag.key, kind: 'key', detail: tag.scope }));
-      return { items: slot.prefix === '' ? rank(WORDS[table], '', LIMIT) : rank([...WORDS[table], ...dedupe(keys)], slot.prefix, LIMIT), more: false };
+      return {
+        items: slot.prefix === '' ? rank(WORDS[table], '', LIMIT) : rank([...WORDS[table], ...dedupe(keys)], slot.prefix, LIMIT),
+        more: false,
+      };
     }
     const found = isService
       ? (services.data?.services.map((item) => item.id) ?? [])
@@ -93,7 +116,11 @@ export function useSuggestions(table: Table, slot: Slot | null, text: string, ra
           : fromTags
             ? (values.data?.values ?? [])
             : [];
-    const items = rank([...new Set(found)].map((value) => ({ text: value, kind: 'value', detail: '' })), slot.prefix, LIMIT);
+    const items = rank(
+      [...new Set(found)].map((value) => ({ text: value, kind: 'value', detail: '' })),
+      slot.prefix,
+      LIMIT,
+    );
     return { items: items.length === 1 && items[0]?.text === slot.prefix ? [] : items, more: fromTags && (values.data?.more ?? false) };
   }, [slot, active, table, key, isService, service, fromTags, tags.data, services.data, operations.data, values.data]);
 }

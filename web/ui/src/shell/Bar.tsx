@@ -37,7 +37,13 @@ export function Bar({ title, heading, withTime = false, busy = false, children }
       {withTime && <TimePicker />}
       {withTime && <Refresh busy={busy} />}
       <span className={styles['barGap']} />
-      <Button weight="quiet" className={styles['language'] ?? ''} title={t('bar.language.title')} lang={language === 'en' ? 'zh-CN' : 'en'} onClick={() => setLanguage(language === 'en' ? 'zh' : 'en')}>
+      <Button
+        weight="quiet"
+        className={styles['language'] ?? ''}
+        title={t('bar.language.title')}
+        lang={language === 'en' ? 'zh-CN' : 'en'}
+        onClick={() => setLanguage(language === 'en' ? 'zh' : 'en')}
+      >
         {t('bar.language')}
       </Button>
       <IconButton icon={ICON[theme]} label={t(`bar.theme.${theme}`)} onClick={() => setTheme(NEXT[theme])} />
@@ -52,7 +58,14 @@ function Refresh({ busy }: { busy: boolean }) {
   const { refresh, auto, setAuto, relative } = useRange();
   return (
     <div className={styles['refresh']}>
-      <button type="button" className={styles['refreshNow']} onClick={refresh} title={`${t('bar.refresh')} · r`} aria-label={t('bar.refresh')} data-busy={busy}>
+      <button
+        type="button"
+        className={styles['refreshNow']}
+        onClick={refresh}
+        title={`${t('bar.refresh')} · r`}
+        aria-label={t('bar.refresh')}
+        data-busy={busy}
+      >
         <Icon name="refresh" size={15} />
         {auto > 0 && relative && <span>{auto}s</span>}
       </button>

@@ -5,9 +5,35 @@ import { Dialog } from '../ui/Dialog';
 import styles from './shell.module.css';
 
 const GROUPS: readonly [Key, readonly [string, Key][]][] = [
-  ['help.everywhere', [['/', 'help.query'], ['g t · g l · g m · g s · g q', 'help.goto'], ['r', 'help.refresh'], ['y', 'help.copy'], ['?', 'help.help'], ['Esc', 'help.close']]],
-  ['help.lists', [['j · k', 'help.move'], ['Enter', 'help.open']]],
-  ['help.trace', [['j · k', 'help.move'], ['← · →', 'help.fold'], ['f · 0', 'help.zoom'], ['n · N', 'help.match'], ['e', 'help.error'], ['c', 'help.critical']]],
+  [
+    'help.everywhere',
+    [
+      ['/', 'help.query'],
+      ['g t · g l · g m · g s · g q', 'help.goto'],
+      ['r', 'help.refresh'],
+      ['y', 'help.copy'],
+      ['?', 'help.help'],
+      ['Esc', 'help.close'],
+    ],
+  ],
+  [
+    'help.lists',
+    [
+      ['j · k', 'help.move'],
+      ['Enter', 'help.open'],
+    ],
+  ],
+  [
+    'help.trace',
+    [
+      ['j · k', 'help.move'],
+      ['← · →', 'help.fold'],
+      ['f · 0', 'help.zoom'],
+      ['n · N', 'help.match'],
+      ['e', 'help.error'],
+      ['c', 'help.critical'],
+    ],
+  ],
 ];
 
 export function Help({ onClose }: { onClose: () => void }) {

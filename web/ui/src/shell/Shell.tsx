@@ -46,7 +46,12 @@ export function Shell({ children }: { children: ReactNode }) {
           <ul>
             {rail.map((entry) => (
               <li key={entry.path}>
-                <Link href={pageLink(entry.path, time)} className={styles['railLink']} aria-current={path.startsWith(entry.path) ? 'page' : undefined} title={`${t(entry.label)} · g ${entry.key}`}>
+                <Link
+                  href={pageLink(entry.path, time)}
+                  className={styles['railLink']}
+                  aria-current={path.startsWith(entry.path) ? 'page' : undefined}
+                  title={`${t(entry.label)} · g ${entry.key}`}
+                >
                   <Icon name={entry.icon} size={18} />
                   <span>{t(entry.label)}</span>
                 </Link>
@@ -69,7 +74,16 @@ export function Shell({ children }: { children: ReactNode }) {
 /** A ball of thread with its loose end. */
 function Mark() {
   return (
-    <svg width="26" height="26" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.7" strokeLinecap="round" aria-hidden="true">
+    <svg
+      width="26"
+      height="26"
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.7"
+      strokeLinecap="round"
+      aria-hidden="true"
+    >
       <circle cx="11" cy="11" r="8" />
       <path d="M4.5 8.500c4-2.500 9-2.500 13 0M3.300 12.500c4.500-2.500 11-2.500 15.400 0M6 17c3-2 7-2 10 0" />
       <path d="M17 16.500c1.500 2.500 3 4 5.500 4" />

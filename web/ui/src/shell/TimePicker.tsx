@@ -54,7 +54,11 @@ function Panel({ close }: { close: () => void }) {
         <ul className={styles['menu']}>
           {PRESETS.map((preset) => (
             <li key={preset}>
-              <button type="button" aria-pressed={time.to === 'now' && time.from === preset} onClick={() => (setTime(preset, 'now'), close())}>
+              <button
+                type="button"
+                aria-pressed={time.to === 'now' && time.from === preset}
+                onClick={() => (setTime(preset, 'now'), close())}
+              >
                 {presetLabel(t, preset)}
               </button>
             </li>

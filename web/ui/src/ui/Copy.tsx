@@ -11,5 +11,13 @@ export function Copy({ text, label, done, className }: { text: string; label: st
     const timer = setTimeout(() => setCopied(false), 1200);
     return () => clearTimeout(timer);
   }, [copied]);
-  return <IconButton icon={copied ? 'check' : 'copy'} label={copied ? done : label} size={14} className={className} onClick={() => void copyText(text).then(setCopied)} />;
+  return (
+    <IconButton
+      icon={copied ? 'check' : 'copy'}
+      label={copied ? done : label}
+      size={14}
+      className={className}
+      onClick={() => void copyText(text).then(setCopied)}
+    />
+  );
 }

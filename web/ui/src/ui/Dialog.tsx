@@ -4,7 +4,17 @@ import { useEffect, useRef, type ReactNode } from 'react';
 import { IconButton } from './Button';
 import styles from './ui.module.css';
 
-export function Dialog({ title, closeLabel, onClose, children }: { title: string; closeLabel: string; onClose: () => void; children: ReactNode }) {
+export function Dialog({
+  title,
+  closeLabel,
+  onClose,
+  children,
+}: {
+  title: string;
+  closeLabel: string;
+  onClose: () => void;
+  children: ReactNode;
+}) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
@@ -12,7 +22,13 @@ export function Dialog({ title, closeLabel, onClose, children }: { title: string
     return () => element?.close();
   }, []);
   return (
-    <dialog ref={dialog} className={styles['dialog']} aria-label={title} onClose={onClose} onClick={(event) => event.target === dialog.current && onClose()}>
+    <dialog
+      ref={dialog}
+      className={styles['dialog']}
+      aria-label={title}
+      onClose={onClose}
+      onClick={(event) => event.target === dialog.current && onClose()}
+    >
       <div className={styles['dialogBody']}>
         <header className={styles['dialogHead']}>
           <h2>{title}</h2>

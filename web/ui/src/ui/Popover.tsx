@@ -41,7 +41,16 @@ export function Popover({ label, button, align = 'start', className, children }:
   };
   return (
     <div className={styles['popover']} ref={host}>
-      <button ref={trigger} type="button" className={className ?? styles['button']} aria-expanded={open} aria-haspopup="dialog" aria-label={label} title={label} onClick={() => setOpen(!open)}>
+      <button
+        ref={trigger}
+        type="button"
+        className={className ?? styles['button']}
+        aria-expanded={open}
+        aria-haspopup="dialog"
+        aria-label={label}
+        title={label}
+        onClick={() => setOpen(!open)}
+      >
         {button}
       </button>
       {open && (

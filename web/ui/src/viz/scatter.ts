@@ -44,7 +44,14 @@ export function radius(spans: number): number {
   return Math.min(7, 2.2 + Math.log10(Math.max(1, spans)) * 1.1);
 }
 
-export function drawScatter(context: CanvasRenderingContext2D, size: Size, points: readonly Point[], range: readonly [number, number], active: string | null, unloaded: { until: number; label: string } | null): void {
+export function drawScatter(
+  context: CanvasRenderingContext2D,
+  size: Size,
+  points: readonly Point[],
+  range: readonly [number, number],
+  active: string | null,
+  unloaded: { until: number; label: string } | null,
+): void {
   const { x, y, domain } = scales(points, range, size);
   drawAxes(context, size, x, y, domain, range);
   if (unloaded) drawUnloaded(context, size, x(unloaded.until), unloaded.label);
@@ -74,7 +81,14 @@ export function drawScatter(context: CanvasRenderingContext2D, size: Size, point
   context.globalAlpha = 1;
 }
 
-function drawAxes(context: CanvasRenderingContext2D, size: Size, x: Scale, y: Scale, domain: readonly [number, number], range: readonly [number, number]): void {
+function drawAxes(
+  context: CanvasRenderingContext2D,
+  size: Size,
+  x: Scale,
+  y: Scale,
+  domain: readonly [number, number],
+  range: readonly [number, number],
+): void {
   context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
   context.fillStyle = color('--muted');
   context.strokeStyle = color('--rule');

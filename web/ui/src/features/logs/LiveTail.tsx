@@ -1,6 +1,7 @@
 // Records as they arrive, newest on top; scrolling down holds the list still.
 
 import { useEffect, useRef, useState } from 'react';
+import type { Attribute } from '../../api/types';
 import { useT } from '../../i18n';
 import { LogTable } from '../../parts/LogTable';
 import { Button } from '../../ui/Button';
@@ -11,7 +12,7 @@ import styles from './logs.module.css';
 interface LiveTailProps {
   q: string;
   wrap: boolean;
-  onFilter: (key: string, value: string, negated: boolean) => void;
+  onFilter: (attribute: Attribute, negated: boolean) => void;
 }
 
 export function LiveTail({ q, wrap, onFilter }: LiveTailProps) {
@@ -51,7 +52,11 @@ export function LiveTail({ q, wrap, onFilter }: LiveTailProps) {
           </Button>
         )}
       </div>
-      {any ? <LogTable logs={tail.ring.logs} wide={false} wrap={wrap} scroller={scroller} onFilter={onFilter} /> : <p className={styles['waiting']}>{t('logs.live.waiting')}</p>}
+      {any ? (
+        <LogTable logs={tail.ring.logs} wide={false} wrap={wrap} scroller={scroller} onFilter={onFilter} />
+      ) : (
+        <p className={styles['waiting']}>{t('logs.live.waiting')}</p>
+      )}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-qu
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import { get } from '../../api/client';
-import type { Histogram, LogPage, LogRecord } from '../../api/types';
+import type { Attribute, Histogram, LogPage, LogRecord } from '../../api/types';
 import { useT } from '../../i18n';
 import { count } from '../../lib/format';
 import { useKeys } from '../../lib/keys';
@@ -15,7 +15,7 @@ import { LOG_ROW, LogTable } from '../../parts/LogTable';
 import { Empty } from '../../parts/Onboarding';
 import { ErrorState, LoadMore, Loading, NotesView } from '../../parts/states';
 import { QueryBar } from '../../query/QueryBar';
-import { addCondition, getTerm, setTerm } from '../../query/terms';
+import { addCondition, getTerm, isComposite, setTerm } from '../../query/terms';
 import { rangeParams, SEVERITIES, useServices } from '../../query/use-suggestions';
 import { tracePath } from '../../routes';
 import { Bar } from '../../shell/Bar';
@@ -35,15 +35,18 @@ export function LogsPage() {
   const [state, patch] = useUrlState(logsCodec);
   const { range, refresh } = useRange();
   const setQuery = useCallback((q: string) => patch({ q }), [patch]);
-  const onFilter = useCallback((key: string, value: string, negated: boolean) => patch({ q: addCondition(state.q, key, value, negated) }), [patch, state.q]);
+  const onFilter = useCallback(
+    (attribute: Attribute, negated: boolean) => patch({ q: addCondition(state.q, attribute, negated, 'logs') }),
+    [patch, state.q],
+  );
   const params = { q: state.q, ...rangeParams(range) };
   const search = useInfiniteQuery({
     queryKey: ['logs', params],
     queryFn: ({ pageParam, signal }) => get<LogPage>('/logs', { ...params, limit: PAGE, cursor: pageParam }, signal),
     initialPageParam: '',
     getNextPageParam: (last) => last.next,
+    // In live mode too: an event stream cannot say what is wrong with a query.
     placeholderData: keepPreviousData,
-    enabled: !state.live,
   });
   const histogram = useQuery({
     queryKey: ['histogram', params],
@@ -58,7 +61,14 @@ export function LogsPage() {
   const toggle = useCallback((id: string) => patch({ open: flipped(state.open, id) }, { replace: true }), [patch, state.open]);
   const table = useLogKeys(logs, toggle);
   const below = useCallback(
-    (record: LogRecord) => <Context record={record} wide={wide} shown={showContext.has(record.id)} onToggle={() => setShowContext((old) => flipped(old, record.id))} />,
+    (record: LogRecord) => (
+      <Context
+        record={record}
+        wide={wide}
+        shown={showContext.has(record.id)}
+        onToggle={() => setShowContext((old) => flipped(old, record.id))}
+      />
+    ),
     [wide, showContext],
   );
   return (
@@ -81,12 +91,22 @@ export function LogsPage() {
       ) : (
         <>
           {histogram.data && logs.length > 0 && (
-            <SeverityHistogram data={histogram.data} stale={histogram.isPlaceholderData} onZoom={(from, to) => patch({ from: toLink(from), to: toLink(to) })} onSeverity={(severity) => setQuery(setTerm(state.q, 'severity', ':', getTerm(state.q, 'severity', ':') === severity ? '' : severity))} />
+            <SeverityHistogram
+              data={histogram.data}
+              stale={histogram.isPlaceholderData}
+              onZoom={(from, to) => patch({ from: toLink(from), to: toLink(to) })}
+              onSeverity={(severity) =>
+                isComposite(state.q) ||
+                setQuery(setTerm(state.q, 'severity', ':', getTerm(state.q, 'severity', ':') === severity ? '' : severity))
+              }
+            />
           )}
           <NotesView notes={[...(search.data?.pages.map((page) => page.notes) ?? []), histogram.data?.notes]} />
           {search.isPending && <Loading />}
           {search.isError && logs.length === 0 && <ErrorState error={search.error} onRetry={() => void search.refetch()} />}
-          {search.isSuccess && logs.length === 0 && <Empty title={t('empty.logs')} filtered={state.q !== ''} watching={watching} onClear={() => (setQuery(''), refresh())} />}
+          {search.isSuccess && logs.length === 0 && (
+            <Empty title={t('empty.logs')} filtered={state.q !== ''} watching={watching} onClear={() => (setQuery(''), refresh())} />
+          )}
           {logs.length > 0 && (
             <LogTable
               logs={logs}
@@ -98,10 +118,21 @@ export function LogsPage() {
               onOpen={toggle}
               onFilter={onFilter}
               below={below}
-              footer={<LoadMore hasNext={search.hasNextPage} busy={search.isFetchingNextPage} error={search.isFetchNextPageError ? search.error : null} onMore={() => void search.fetchNextPage()} />}
+              footer={
+                <LoadMore
+                  hasNext={search.hasNextPage}
+                  busy={search.isFetchingNextPage}
+                  error={search.isFetchNextPageError ? search.error : null}
+                  onMore={() => void search.fetchNextPage()}
+                />
+              }
             />
           )}
-          {logs.length > 0 && <p className={styles['foot']}>{count(logs.length)} / {count(histogram.data?.total ?? logs.length)}</p>}
+          {logs.length > 0 && (
+            <p className={styles['foot']}>
+              {count(logs.length)} / {count(histogram.data?.total ?? logs.length)}
+            </p>
+          )}
         </>
       )}
     </>
@@ -144,6 +175,7 @@ function Filters({ value, onChange }: { value: string; onChange: (query: string)
   const t = useT();
   const { range } = useRange();
   const services = useServices(range);
+  if (isComposite(value)) return null;
   const service = getTerm(value, 'service', ':');
   const names = services.data?.services.map((item) => item.id) ?? [];
   return (
@@ -154,7 +186,11 @@ function Filters({ value, onChange }: { value: string; onChange: (query: string)
           <option key={name}>{name}</option>
         ))}
       </Select>
-      <Select label={t('filter.severity')} value={getTerm(value, 'severity', '>=')} onChange={(next) => onChange(setTerm(value, 'severity', '>=', next))}>
+      <Select
+        label={t('filter.severity')}
+        value={getTerm(value, 'severity', '>=')}
+        onChange={(next) => onChange(setTerm(value, 'severity', '>=', next))}
+      >
         <option value="">{t('filter.any')}</option>
         {SEVERITIES.map((severity) => (
           <option key={severity}>{severity}</option>

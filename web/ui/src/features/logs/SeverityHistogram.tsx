@@ -60,25 +60,44 @@ export function SeverityHistogram({ data, stale, onZoom, onSeverity }: SeverityH
         }}
         onPointerLeave={() => setHover(null)}
       >
-        <svg className={viz['bars']} role="img" aria-label={`${t('logs.histogram')}: ${series.map((item) => `${item.severity} ${total(item.counts)}`).join(', ')}`}>
+        <svg
+          className={viz['bars']}
+          role="img"
+          aria-label={`${t('logs.histogram')}: ${series.map((item) => `${item.severity} ${total(item.counts)}`).join(', ')}`}
+        >
           {width > 0 && (
             <>
               <line className={viz['grid']} x1={LEFT} x2={width - RIGHT} y1={Math.round(y(most)) + 0.5} y2={Math.round(y(most)) + 0.5} />
-              <text x={LEFT - 8} y={y(most) + 4} textAnchor="end">{compact(most)}</text>
-              <text x={LEFT - 8} y={height - BOTTOM} textAnchor="end">0</text>
+              <text x={LEFT - 8} y={y(most) + 4} textAnchor="end">
+                {compact(most)}
+              </text>
+              <text x={LEFT - 8} y={height - BOTTOM} textAnchor="end">
+                0
+              </text>
               <Bars series={series} x={x} y={y} from={from} step={step} buckets={buckets} hover={hover} />
               <line className={viz['axis']} x1={LEFT} x2={width - RIGHT} y1={height - BOTTOM + 0.5} y2={height - BOTTOM + 0.5} />
               {timeTicks(from, from + step * buckets, Math.max(2, Math.floor(width / 110))).map((tick) => (
-                <text key={tick.at} x={x(tick.at)} y={height - 4} textAnchor="middle">{tick.label}</text>
+                <text key={tick.at} x={x(tick.at)} y={height - 4} textAnchor="middle">
+                  {tick.label}
+                </text>
               ))}
             </>
           )}
         </svg>
-        {drag.box && <div className={viz['selection']} style={{ left: drag.box.x0, width: drag.box.x1 - drag.box.x0, top: 0, bottom: BOTTOM }} />}
+        {drag.box && (
+          <div className={viz['selection']} style={{ left: drag.box.x0, width: drag.box.x1 - drag.box.x0, top: 0, bottom: BOTTOM }} />
+        )}
         {hover !== null && !drag.box && (
           <div className={viz['tip']} style={{ left: clamp(x(from + hover * step) + 14, 0, Math.max(0, width - 190)), top: 4 }}>
             <span>{clock(fromMs(from + hover * step))}</span> <strong>{count(sums[hover] ?? 0)}</strong>
-            {series.map((item) => (item.counts[hover] ?? 0) > 0 && <div key={item.severity}>{item.severity} <span>{count(item.counts[hover] ?? 0)}</span></div>)}
+            {series.map(
+              (item) =>
+                (item.counts[hover] ?? 0) > 0 && (
+                  <div key={item.severity}>
+                    {item.severity} <span>{count(item.counts[hover] ?? 0)}</span>
+                  </div>
+                ),
+            )}
           </div>
         )}
       </div>
@@ -118,7 +137,15 @@ function Bars({ series, x, y, from, step, buckets, hover }: BarsProps) {
       const left = x(from + index * step);
       const top = y(below + value);
       return (
-        <rect key={`${item.severity} ${index}`} x={left + 0.5} width={Math.max(1, x(from + (index + 1) * step) - left - 1)} y={top} height={Math.max(0.5, y(below) - top)} opacity={hover === null || hover === index ? 1 : 0.55} style={{ fill: `var(${severityVar(item.severity)})` }} />
+        <rect
+          key={`${item.severity} ${index}`}
+          x={left + 0.5}
+          width={Math.max(1, x(from + (index + 1) * step) - left - 1)}
+          y={top}
+          height={Math.max(0.5, y(below) - top)}
+          opacity={hover === null || hover === index ? 1 : 0.55}
+          style={{ fill: `var(${severityVar(item.severity)})` }}
+        />
       );
     }),
   );

@@ -16,28 +16,44 @@ export function EdgeTable({ model, selected, onSelect }: { model: MapModel; sele
             <th scope="col">{t('map.source')}</th>
             <th scope="col">{t('map.target')}</th>
             <th scope="col">{t('map.protocol')}</th>
-            <th scope="col" data-number>{t('map.calls')}</th>
-            <th scope="col" data-number>{t('map.rate')}</th>
-            <th scope="col" data-number>{t('map.errorShare')}</th>
-            <th scope="col" data-number>{t('map.client')} p95</th>
-            <th scope="col" data-number>{t('map.server')} p95</th>
+            <th scope="col" data-number>
+              {t('map.calls')}
+            </th>
+            <th scope="col" data-number>
+              {t('map.rate')}
+            </th>
+            <th scope="col" data-number>
+              {t('map.errorShare')}
+            </th>
+            <th scope="col" data-number>
+              {t('map.client')} p95
+            </th>
+            <th scope="col" data-number>
+              {t('map.server')} p95
+            </th>
           </tr>
         </thead>
         <tbody>
-          {[...model.edges].sort((a, b) => b.calls - a.calls).map((edge) => (
-            <tr key={edge.key} data-selected={selected === edge.key} onClick={() => onSelect(edge.key)}>
-              <td>
-                <button type="button" onClick={() => onSelect(edge.key)}>{name(edge.source)}</button>
-              </td>
-              <td>{name(edge.target)}</td>
-              <td>{edge.protocol ?? '–'}</td>
-              <td data-number>{count(edge.calls)}</td>
-              <td data-number>{rate(edge.rate)}</td>
-              <td data-number data-bad={edge.share >= 0.05}>{percent(edge.share)}</td>
-              <td data-number>{edge.client ? duration(edge.client.p95_ns) : '–'}</td>
-              <td data-number>{edge.server ? duration(edge.server.p95_ns) : '–'}</td>
-            </tr>
-          ))}
+          {[...model.edges]
+            .sort((a, b) => b.calls - a.calls)
+            .map((edge) => (
+              <tr key={edge.key} data-selected={selected === edge.key} onClick={() => onSelect(edge.key)}>
+                <td>
+                  <button type="button" onClick={() => onSelect(edge.key)}>
+                    {name(edge.source)}
+                  </button>
+                </td>
+                <td>{name(edge.target)}</td>
+                <td>{edge.protocol ?? '–'}</td>
+                <td data-number>{count(edge.calls)}</td>
+                <td data-number>{rate(edge.rate)}</td>
+                <td data-number data-bad={edge.share >= 0.05}>
+                  {percent(edge.share)}
+                </td>
+                <td data-number>{edge.client ? duration(edge.client.p95_ns) : '–'}</td>
+                <td data-number>{edge.server ? duration(edge.server.p95_ns) : '–'}</td>
+              </tr>
+            ))}
         </tbody>
       </table>
     </div>

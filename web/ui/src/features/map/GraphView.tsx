@@ -42,7 +42,12 @@ function Drawing({ model, placed, selected, onSelect }: GraphViewProps & { place
   const atTarget = useMemo(() => labelledAtTarget(model.edges), [model]);
   const most = model.edges.reduce((high, edge) => Math.max(high, edge.rate), 0);
   return (
-    <div ref={host} className={styles['canvas']} onPointerDown={onPointerDown} onClick={(event) => !(event.target as Element).closest('[data-hit],button') && onSelect('')}>
+    <div
+      ref={host}
+      className={styles['canvas']}
+      onPointerDown={onPointerDown}
+      onClick={(event) => !(event.target as Element).closest('[data-hit],button') && onSelect('')}
+    >
       <svg className={styles['svg']} role="group" aria-label={t('map.title')}>
         <g transform={`translate(${transform.x} ${transform.y}) scale(${transform.k})`}>
           {model.edges.map((edge, index) => (
@@ -60,12 +65,27 @@ function Drawing({ model, placed, selected, onSelect }: GraphViewProps & { place
           {[...model.nodes.values()].map((node) => {
             const at = placed.nodes[node.id];
             // Nodes cover the ends of lines, labels cover nodes.
-            return at && <NodeShape key={node.id} node={node} at={at} seconds={model.seconds} selected={selected === node.id} dim={near !== null && !near.nodes.has(node.id)} onHover={setHover} onSelect={onSelect} />;
+            return (
+              at && (
+                <NodeShape
+                  key={node.id}
+                  node={node}
+                  at={at}
+                  seconds={model.seconds}
+                  selected={selected === node.id}
+                  dim={near !== null && !near.nodes.has(node.id)}
+                  onHover={setHover}
+                  onSelect={onSelect}
+                />
+              )
+            );
           })}
           {transform.k > 0.5 &&
             model.edges.map((edge, index) => {
               const shown = near === null ? model.edges.length <= 40 : near.edges.has(edge.key);
-              return shown && <EdgeLabel key={edge.key} edge={edge} points={trim(placed.edges[index] ?? [])} atTarget={atTarget.has(edge.key)} />;
+              return (
+                shown && <EdgeLabel key={edge.key} edge={edge} points={trim(placed.edges[index] ?? [])} atTarget={atTarget.has(edge.key)} />
+              );
             })}
         </g>
       </svg>
@@ -124,7 +144,13 @@ function EdgeLabel({ edge, points, atTarget }: { edge: MapEdge; points: readonly
   const place = points.length === 2 ? 0.57 : 0.66;
   const middle = along(near, next, atTarget ? place : 1 - place);
   return (
-    <text x={middle.x} y={middle.y - 4} textAnchor="middle" className={styles['edgeLabel']} data-tone={edge.share >= 0.05 ? 'error' : edge.share >= 0.01 ? 'warn' : undefined}>
+    <text
+      x={middle.x}
+      y={middle.y - 4}
+      textAnchor="middle"
+      className={styles['edgeLabel']}
+      data-tone={edge.share >= 0.05 ? 'error' : edge.share >= 0.01 ? 'warn' : undefined}
+    >
       {edge.p95 === null ? '–' : duration(edge.p95)}
       {edge.share >= 0.001 ? ` · ${percent(edge.share)}` : ''}
     </text>
@@ -136,7 +162,11 @@ function trim(points: readonly Point[]): Point[] {
   const [first, last] = [points[0], points.at(-1)];
   if (!first || !last) return [];
   if (points.length === 2 && first.x === last.x && first.y === last.y) {
-    return [{ x: first.x + 30, y: first.y + NODE_HEIGHT / 2 }, { x: first.x, y: first.y + NODE_HEIGHT / 2 + 26 }, { x: first.x - 30, y: first.y + NODE_HEIGHT / 2 }];
+    return [
+      { x: first.x + 30, y: first.y + NODE_HEIGHT / 2 },
+      { x: first.x, y: first.y + NODE_HEIGHT / 2 + 26 },
+      { x: first.x - 30, y: first.y + NODE_HEIGHT / 2 },
+    ];
   }
   const side = last.x < first.x ? -1 : 1;
   return [{ x: first.x + (side * NODE_WIDTH) / 2, y: first.y }, ...points.slice(1, -1), { x: last.x - (side * NODE_WIDTH) / 2, y: last.y }];

@@ -25,10 +25,17 @@ export function MapPage() {
   const [state, patch] = useUrlState(mapCodec);
   const { range } = useRange();
   const params = rangeParams(range);
-  const graph = useQuery({ queryKey: ['graph', params], queryFn: ({ signal }) => get<Graph>('/graph', params, signal), placeholderData: keepPreviousData });
+  const graph = useQuery({
+    queryKey: ['graph', params],
+    queryFn: ({ signal }) => get<Graph>('/graph', params, signal),
+    placeholderData: keepPreviousData,
+  });
   const services = useServices(range);
   const seconds = Number(range.to - range.from) / 1e9;
-  const model = useMemo(() => (graph.data ? buildMap(graph.data, services.data?.services.map((item) => item.id) ?? [], seconds) : null), [graph.data, services.data, seconds]);
+  const model = useMemo(
+    () => (graph.data ? buildMap(graph.data, services.data?.services.map((item) => item.id) ?? [], seconds) : null),
+    [graph.data, services.data, seconds],
+  );
   const empty = model !== null && model.edges.length === 0;
   const watching = useWatchWhileEmpty(empty);
   const select = (sel: string): void => patch({ sel }, { replace: true });
@@ -43,8 +50,12 @@ export function MapPage() {
         )}
         <span className={styles['spacer']} />
         <div role="group" aria-label={t('map.title')} className={styles['switch']}>
-          <Button pressed={state.view === 'graph'} onClick={() => patch({ view: 'graph' })}>{t('map.graph')}</Button>
-          <Button pressed={state.view === 'table'} onClick={() => patch({ view: 'table' })}>{t('map.table')}</Button>
+          <Button pressed={state.view === 'graph'} onClick={() => patch({ view: 'graph' })}>
+            {t('map.graph')}
+          </Button>
+          <Button pressed={state.view === 'table'} onClick={() => patch({ view: 'table' })}>
+            {t('map.table')}
+          </Button>
         </div>
       </Bar>
       <NotesView notes={[graph.data?.notes]} />
@@ -54,7 +65,11 @@ export function MapPage() {
       {model && !empty && (
         <div className={styles['body']}>
           <div className={styles['main']}>
-            {state.view === 'graph' ? <GraphView model={model} selected={state.sel} onSelect={select} /> : <EdgeTable model={model} selected={state.sel} onSelect={select} />}
+            {state.view === 'graph' ? (
+              <GraphView model={model} selected={state.sel} onSelect={select} />
+            ) : (
+              <EdgeTable model={model} selected={state.sel} onSelect={select} />
+            )}
             {model.isolated.length > 0 && <Isolated services={model.isolated} selected={state.sel} onSelect={select} />}
           </div>
           {state.sel !== '' && <SelectionPanel model={model} selected={state.sel} onSelect={select} />}

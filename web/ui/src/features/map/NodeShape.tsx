@@ -41,13 +41,17 @@ export function NodeShape({ node, at, seconds, selected, dim, onHover, onSelect 
     >
       <title>{`${kind}: ${node.name}`}</title>
       <Outline kind={node.kind} />
-      {node.kind === 'service' && <rect className={styles['stripe']} x="0.5" y="7" width="4" height={NODE_HEIGHT - 14} rx="1.5" style={{ fill: hueVar(hueOf(node.name)) }} />}
+      {node.kind === 'service' && (
+        <rect x="0.5" y="7" width="4" height={NODE_HEIGHT - 14} rx="1.5" style={{ fill: hueVar(hueOf(node.name)) }} />
+      )}
       <text x={18} y={18} className={styles['nodeName']}>
         {name}
       </text>
       <text x={18} y={33} className={styles['nodeFigures']}>
         {rate(node.calls / seconds)}
-        {share > 0 && <tspan style={share >= 0.01 ? { fill: share >= 0.05 ? 'var(--error)' : 'var(--warn)' } : undefined}> · {percent(share)}</tspan>}
+        {share > 0 && (
+          <tspan style={share >= 0.01 ? { fill: share >= 0.05 ? 'var(--error)' : 'var(--warn)' } : undefined}> · {percent(share)}</tspan>
+        )}
       </text>
     </g>
   );
@@ -61,7 +65,9 @@ function Outline({ kind }: { kind: NodeKind }) {
       // A cylinder on its side view: curved top and bottom.
       return (
         <g {...common}>
-          <path d={`M0 6C0 2.700 ${w * 0.22} 0 ${w / 2} 0S${w} 2.700 ${w} 6V${h - 6}C${w} ${h - 2.7} ${w * 0.78} ${h} ${w / 2} ${h}S0 ${h - 2.7} 0 ${h - 6}Z`} />
+          <path
+            d={`M0 6C0 2.700 ${w * 0.22} 0 ${w / 2} 0S${w} 2.700 ${w} 6V${h - 6}C${w} ${h - 2.7} ${w * 0.78} ${h} ${w / 2} ${h}S0 ${h - 2.7} 0 ${h - 6}Z`}
+          />
           <path d={`M0 6c0 3.300 ${w * 0.22} 5 ${w / 2} 5s${w / 2}-1.700 ${w / 2}-5`} fill="none" />
         </g>
       );

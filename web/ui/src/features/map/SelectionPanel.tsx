@@ -24,7 +24,9 @@ interface SelectionPanelProps {
 export function SelectionPanel({ model, selected, onSelect }: SelectionPanelProps) {
   const t = useT();
   const edge = model.edges.find((item) => item.key === selected);
-  const node = model.nodes.get(selected) ?? (model.isolated.includes(selected) ? { id: selected, name: selected, kind: 'service' as const, calls: 0, errors: 0 } : undefined);
+  const node =
+    model.nodes.get(selected) ??
+    (model.isolated.includes(selected) ? { id: selected, name: selected, kind: 'service' as const, calls: 0, errors: 0 } : undefined);
   return (
     <aside className={styles['panel']} aria-label={selected}>
       <IconButton icon="close" label={t('span.close')} className={styles['close']} onClick={() => onSelect('')} />
@@ -39,19 +41,30 @@ function EdgeDetail({ edge, model, onSelect }: { edge: MapEdge; model: MapModel;
   const t = useT();
   const { time } = useRange();
   const query = edgeQuery(edge, model.nodes);
-  const outcomes = Object.entries(edge.outcomes).sort(([, a], [, b]) => b - a);
+  const others = Object.values(edge.outcomes).reduce((sum, calls) => sum + calls, 0);
+  const fine: [string, number][] = edge.calls > others ? [['ok', edge.calls - others]] : [];
+  const outcomes = [...fine, ...Object.entries(edge.outcomes)].sort(([, a], [, b]) => b - a);
   return (
     <>
       <h2 className={styles['panelTitle']}>
-        <button type="button" onClick={() => onSelect(edge.source)}>{model.nodes.get(edge.source)?.name ?? edge.source}</button>
+        <button type="button" onClick={() => onSelect(edge.source)}>
+          {model.nodes.get(edge.source)?.name ?? edge.source}
+        </button>
         <span className={styles['arrow']}>→</span>
-        <button type="button" onClick={() => onSelect(edge.target)}>{model.nodes.get(edge.target)?.name ?? edge.target}</button>
+        <button type="button" onClick={() => onSelect(edge.target)}>
+          {model.nodes.get(edge.target)?.name ?? edge.target}
+        </button>
       </h2>
       {edge.protocol && <p className={styles['soft']}>{edge.protocol}</p>}
       <Figures calls={edge.calls} errors={edge.errors} seconds={model.seconds} />
       <table className={styles['quantiles']}>
         <thead>
-          <tr><th /><th scope="col">p50</th><th scope="col">p95</th><th scope="col">p99</th></tr>
+          <tr>
+            <th />
+            <th scope="col">p50</th>
+            <th scope="col">p95</th>
+            <th scope="col">p99</th>
+          </tr>
         </thead>
         <tbody>
           <Latency name={t('map.client')} side={edge.client} />
@@ -86,7 +99,9 @@ function EdgeDetail({ edge, model, onSelect }: { edge: MapEdge; model: MapModel;
       )}
       {query !== null && (
         <p className={styles['onward']}>
-          <Link href={pageLink(paths.traces, time, { q: query })}><Icon name="traces" size={14} /> {t('map.openTraces')}</Link>
+          <Link href={pageLink(paths.traces, time, { q: query })}>
+            <Icon name="traces" size={14} /> {t('map.openTraces')}
+          </Link>
         </p>
       )}
     </>
@@ -106,8 +121,12 @@ function NodeDetail({ node, model, onSelect }: { node: GraphNode; model: MapMode
       <Figures calls={node.calls} errors={node.errors} seconds={model.seconds} />
       {isService && (
         <p className={styles['onward']}>
-          <Link href={pageLink(paths.traces, time, { q: `service:${quote(node.name)}` })}><Icon name="traces" size={14} /> {t('map.openTraces')}</Link>
-          <Link href={pageLink(paths.logs, time, { q: `service:${quote(node.name)}` })}><Icon name="logs" size={14} /> {t('map.openLogs')}</Link>
+          <Link href={pageLink(paths.traces, time, { q: `service:${quote(node.name)}` })}>
+            <Icon name="traces" size={14} /> {t('map.openTraces')}
+          </Link>
+          <Link href={pageLink(paths.logs, time, { q: `service:${quote(node.name)}` })}>
+            <Icon name="logs" size={14} /> {t('map.openLogs')}
+          </Link>
         </p>
       )}
       <Neighbours title={t('map.callers')} edges={callers} end="source" model={model} onSelect={onSelect} />
@@ -116,7 +135,19 @@ function NodeDetail({ node, model, onSelect }: { node: GraphNode; model: MapMode
   );
 }
 
-function Neighbours({ title, edges, end, model, onSelect }: { title: string; edges: readonly MapEdge[]; end: 'source' | 'target'; model: MapModel; onSelect: (id: string) => void }) {
+function Neighbours({
+  title,
+  edges,
+  end,
+  model,
+  onSelect,
+}: {
+  title: string;
+  edges: readonly MapEdge[];
+  end: 'source' | 'target';
+  model: MapModel;
+  onSelect: (id: string) => void;
+}) {
   const t = useT();
   return (
     <Section title={title}>
@@ -146,10 +177,22 @@ function Figures({ calls, errors, seconds }: { calls: number; errors: number; se
   const share = calls === 0 ? 0 : errors / calls;
   return (
     <dl className={styles['figures']}>
-      <div><dt>{t('map.calls')}</dt><dd>{count(calls)}</dd></div>
-      <div><dt>{t('map.rate')}</dt><dd>{rate(calls / Math.max(1, seconds))}</dd></div>
-      <div><dt>{t('map.errors')}</dt><dd>{count(errors)}</dd></div>
-      <div><dt>{t('map.errorShare')}</dt><dd data-bad={share >= 0.05}>{percent(share)}</dd></div>
+      <div>
+        <dt>{t('map.calls')}</dt>
+        <dd>{count(calls)}</dd>
+      </div>
+      <div>
+        <dt>{t('map.rate')}</dt>
+        <dd>{rate(calls / Math.max(1, seconds))}</dd>
+      </div>
+      <div>
+        <dt>{t('map.errors')}</dt>
+        <dd>{count(errors)}</dd>
+      </div>
+      <div>
+        <dt>{t('map.errorShare')}</dt>
+        <dd data-bad={share >= 0.05}>{percent(share)}</dd>
+      </div>
     </dl>
   );
 }
@@ -158,7 +201,11 @@ function Latency({ name, side }: { name: string; side: Quantiles | null }) {
   return (
     <tr>
       <th scope="row">{name}</th>
-      {side ? [side.p50_ns, side.p95_ns, side.p99_ns].map((value, index) => <td key={index}>{duration(value)}</td>) : <td colSpan={3}>–</td>}
+      {side ? (
+        [side.p50_ns, side.p95_ns, side.p99_ns].map((value, index) => <td key={index}>{duration(value)}</td>)
+      ) : (
+        <td colSpan={3}>–</td>
+      )}
     </tr>
   );
 }

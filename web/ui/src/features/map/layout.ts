@@ -50,7 +50,15 @@ export function layout(input: LayoutInput): Layout {
   const pairs = input.edges.map(({ source, target }) => [index.get(source) ?? -1, index.get(target) ?? -1] as const);
   const acyclic = turnCycles(ids.length, pairs);
   const layers = layerOf(ids.length, acyclic);
-  const vertices: Vertex[] = ids.map((_, node) => ({ node, layer: layers[node] ?? 0, up: [], down: [], order: 0, y: 0, height: NODE_HEIGHT }));
+  const vertices: Vertex[] = ids.map((_, node) => ({
+    node,
+    layer: layers[node] ?? 0,
+    up: [],
+    down: [],
+    order: 0,
+    y: 0,
+    height: NODE_HEIGHT,
+  }));
   const chains = acyclic.map((edge) => (edge ? connect(vertices, edge[0], edge[1]) : []));
   const rows = order(vertices);
   place(vertices, rows);
@@ -71,7 +79,9 @@ function turnCycles(count: number, pairs: readonly Pair[]): (Pair | null)[] {
   for (const targets of out) targets.sort((a, b) => a - b);
   const state = new Uint8Array(count);
   const back = new Set<string>();
-  const starts = Array.from({ length: count }, (_, node) => node).sort((a, b) => Number((incoming[a] ?? 0) > 0) - Number((incoming[b] ?? 0) > 0) || a - b);
+  const starts = Array.from({ length: count }, (_, node) => node).sort(
+    (a, b) => Number((incoming[a] ?? 0) > 0) - Number((incoming[b] ?? 0) > 0) || a - b,
+  );
   for (const start of starts) {
     const stack: { node: number; next: number }[] = state[start] ? [] : [{ node: start, next: 0 }];
     if (stack.length > 0) state[start] = 1;

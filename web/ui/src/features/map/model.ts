@@ -30,7 +30,9 @@ export function buildMap(graph: Graph, services: readonly string[], seconds: num
     }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
   const joined = new Set(edges.flatMap((edge) => [edge.source, edge.target]));
-  const isolated = [...new Set([...services, ...graph.nodes.filter((node) => node.kind === 'service').map((node) => node.id)])].filter((id) => !joined.has(id)).sort();
+  const isolated = [...new Set([...services, ...graph.nodes.filter((node) => node.kind === 'service').map((node) => node.id)])]
+    .filter((id) => !joined.has(id))
+    .sort();
   return { nodes: new Map([...nodes].filter(([id]) => joined.has(id))), edges, isolated, seconds };
 }
 
@@ -73,7 +75,8 @@ export function curve(points: readonly { x: number; y: number }[]): string {
 /** The point at `t` of one piece of `curve`. */
 export function along(a: { x: number; y: number }, b: { x: number; y: number }, t: number): { x: number; y: number } {
   const bend = (b.x - a.x) / 2;
-  const mix = (p0: number, p1: number, p2: number, p3: number): number => (1 - t) ** 3 * p0 + 3 * (1 - t) ** 2 * t * p1 + 3 * (1 - t) * t * t * p2 + t ** 3 * p3;
+  const mix = (p0: number, p1: number, p2: number, p3: number): number =>
+    (1 - t) ** 3 * p0 + 3 * (1 - t) ** 2 * t * p1 + 3 * (1 - t) * t * t * p2 + t ** 3 * p3;
   return { x: mix(a.x, a.x + bend, b.x - bend, b.x), y: mix(a.y, a.y, b.y, b.y) };
 }
 

@@ -8,7 +8,7 @@ import { useT } from '../../i18n';
 import { count } from '../../lib/format';
 import { text, type Codec } from '../../lib/url-state';
 import { useUrlState } from '../../lib/use-url-state';
-import { ErrorState } from '../../parts/states';
+import { ErrorState, NotesView } from '../../parts/states';
 import { Bar } from '../../shell/Bar';
 import { Button } from '../../ui/Button';
 import { Icon } from '../../ui/Icon';
@@ -61,11 +61,17 @@ export function SqlPage() {
         />
         <div className={styles['tools']}>
           {run.isPending ? (
-            <Button icon="close" onClick={() => controller.current?.abort()}>{t('sql.cancel')}</Button>
+            <Button icon="close" onClick={() => controller.current?.abort()}>
+              {t('sql.cancel')}
+            </Button>
           ) : (
-            <Button icon="play" weight="primary" onClick={submit}>{t('sql.run')}</Button>
+            <Button icon="play" weight="primary" onClick={submit}>
+              {t('sql.run')}
+            </Button>
           )}
-          <Button icon="download" disabled={csv.isPending} onClick={() => csv.mutate(draft)}>{t('sql.csv')}</Button>
+          <Button icon="download" disabled={csv.isPending} onClick={() => csv.mutate(draft)}>
+            {t('sql.csv')}
+          </Button>
           <span>{t('sql.hint')}</span>
           <span className={styles['spacer']} />
           <span>{t('sql.tables')}</span>
@@ -76,6 +82,7 @@ export function SqlPage() {
           ))}
         </div>
       </div>
+      <NotesView notes={[run.data?.notes]} />
       {failure && failure.name !== 'AbortError' && <ErrorState error={failure} />}
       {run.data && !run.error && <Result answer={run.data} />}
     </>
@@ -99,7 +106,7 @@ function Result({ answer }: { answer: SqlAnswer }) {
           <thead>
             <tr>
               {answer.columns.map((column, index) => (
-                <th key={index} scope="col">
+                <th key={index} scope="col" data-number={/^(U?Int|Float|Decimal)/.test(column.type)}>
                   {column.name} <span>{column.type}</span>
                 </th>
               ))}

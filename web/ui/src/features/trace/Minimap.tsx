@@ -8,7 +8,7 @@ import { Canvas } from '../../viz/Canvas';
 import { useDrag } from '../../viz/use-drag';
 import viz from '../../viz/viz.module.css';
 import { STATUS_ERROR, type TraceModel } from './model';
-import type { View } from './TraceView';
+import type { View } from './state';
 import styles from './trace.module.css';
 
 interface MinimapProps {

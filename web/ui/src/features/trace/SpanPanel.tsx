@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useId, type ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { get } from '../../api/client';
-import type { Span, SpanAnswer, SpanEvent, SpanLink } from '../../api/types';
+import type { Attribute, Span, SpanAnswer, SpanEvent, SpanLink } from '../../api/types';
 import { useT } from '../../i18n';
 import { duration } from '../../lib/format';
 import { backTo } from '../../lib/last-search';
@@ -17,7 +17,7 @@ import { paths, tracePath } from '../../routes';
 import { IconButton } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
 import { Icon } from '../../ui/Icon';
-import styles from './trace.module.css';
+import styles from './span.module.css';
 
 interface SpanPanelProps {
   traceId: string;
@@ -25,11 +25,13 @@ interface SpanPanelProps {
   t0: string;
   width: number;
   hue: number | undefined;
+  /** ns not covered by children; known from the skeleton. */
+  self: number | undefined;
   onClose: () => void;
   onSpan: (id: string) => void;
 }
 
-export function SpanPanel({ traceId, spanId, t0, width, hue, onClose, onSpan }: SpanPanelProps) {
+export function SpanPanel({ traceId, spanId, t0, width, hue, self, onClose, onSpan }: SpanPanelProps) {
   const t = useT();
   const answer = useQuery({
     queryKey: ['span', traceId, spanId],
@@ -49,19 +51,31 @@ export function SpanPanel({ traceId, spanId, t0, width, hue, onClose, onSpan }: 
         {answer.isError && <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />}
         {spans.length > 1 && <p className={styles['twice']}>{t('span.twice', { n: spans.length })}</p>}
         {spans.map((span, index) => (
-          <Detail key={index} span={span} t0={t0} hue={hue} onSpan={onSpan} />
+          <Detail key={index} span={span} t0={t0} hue={hue} self={spans.length === 1 ? self : undefined} onSpan={onSpan} />
         ))}
       </div>
     </aside>
   );
 }
 
-function Detail({ span, t0, hue, onSpan }: { span: Span; t0: string; hue: number | undefined; onSpan: (id: string) => void }) {
+function Detail({
+  span,
+  t0,
+  hue,
+  self,
+  onSpan,
+}: {
+  span: Span;
+  t0: string;
+  hue: number | undefined;
+  self: number | undefined;
+  onSpan: (id: string) => void;
+}) {
   const t = useT();
   const [, navigate] = useLocation();
-  const filter = (key: string, value: string, negated: boolean): void => {
+  const filter = (attribute: Attribute, negated: boolean): void => {
     const back = new URL(backTo(paths.traces), window.location.origin);
-    back.searchParams.set('q', addCondition(back.searchParams.get('q') ?? '', key, value, negated));
+    back.searchParams.set('q', addCondition(back.searchParams.get('q') ?? '', attribute, negated, 'spans'));
     navigate(back.pathname + back.search);
   };
   const failed = span.status === 'error';
@@ -83,7 +97,7 @@ function Detail({ span, t0, hue, onSpan }: { span: Span; t0: string; hue: number
         <Fact name={t('span.duration')}>
           <b>{duration(span.duration_ns)}</b>
         </Fact>
-        <Fact name={t('span.self')}>{duration(span.self_ns)}</Fact>
+        <Fact name={t('span.self')}>{self === undefined ? '–' : duration(self)}</Fact>
         <Fact name={t('span.start')} wide>
           {fullTime(span.start_ns)} <span className={styles['soft']}>{t('span.atOffset', { offset: offset(span.start_ns, t0) })}</span>
         </Fact>
@@ -138,7 +152,9 @@ function Detail({ span, t0, hue, onSpan }: { span: Span; t0: string; hue: number
           <p className={styles['scope']}>
             {span.scope.name} <span className={styles['soft']}>{span.scope.version}</span>
           </p>
-          {span.scope.attributes.length > 0 && <AttributeTable attributes={span.scope.attributes} dropped={span.scope.dropped_attributes} />}
+          {span.scope.attributes.length > 0 && (
+            <AttributeTable attributes={span.scope.attributes} dropped={span.scope.dropped_attributes} />
+          )}
         </Section>
       )}
     </article>

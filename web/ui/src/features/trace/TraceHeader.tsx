@@ -19,31 +19,35 @@ const LEGEND = 7;
 export function TraceHeader({ model, state, patch }: { model: TraceModel; state: TraceState; patch: Patch<TraceState> }) {
   const t = useT();
   const { skeleton } = model;
+  const roots = skeleton.roots.filter((row) => !model.orphans.has(row)).length;
   const shares = useMemo(() => serviceShares(model), [model]);
-  const tabs: readonly [TraceState['tab'], Key][] = [['waterfall', 'trace.waterfall'], ['logs', 'trace.logs']];
+  const tabs: readonly [TraceState['tab'], Key][] = [
+    ['waterfall', 'trace.waterfall'],
+    ['logs', 'trace.logs'],
+  ];
   return (
     <section className={styles['header']}>
       <div className={styles['figures']}>
         <dl className={styles['figureList']}>
-        <Figure label={t('trace.duration')} strong>
-          {duration(skeleton.duration_ns)}
-        </Figure>
-        <Figure label={t('trace.start')} title={fullTime(skeleton.t0)}>
-          {day(skeleton.t0)} {clock(skeleton.t0)}
-        </Figure>
-        <Figure label={t('trace.spans')}>{count(model.rows)}</Figure>
-        <Figure label={t('trace.services')}>{count(skeleton.services.length)}</Figure>
-        <Figure label={t('trace.depth')}>{count(model.maxDepth + 1)}</Figure>
-        <Figure label={t('trace.errors')}>
-          {model.errorRows.length > 0 ? (
-            <span className={styles['bad']}>
-              <Icon name="error" size={14} />
-              {count(model.errorRows.length)}
-            </span>
-          ) : (
-            '0'
-          )}
-        </Figure>
+          <Figure label={t('trace.duration')} strong>
+            {duration(skeleton.duration_ns)}
+          </Figure>
+          <Figure label={t('trace.start')} title={fullTime(skeleton.t0)}>
+            {day(skeleton.t0)} {clock(skeleton.t0)}
+          </Figure>
+          <Figure label={t('trace.spans')}>{count(model.rows)}</Figure>
+          <Figure label={t('trace.services')}>{count(skeleton.services.length)}</Figure>
+          <Figure label={t('trace.depth')}>{count(model.maxDepth + 1)}</Figure>
+          <Figure label={t('trace.errors')}>
+            {model.errorRows.length > 0 ? (
+              <span className={styles['bad']}>
+                <Icon name="error" size={14} />
+                {count(model.errorRows.length)}
+              </span>
+            ) : (
+              '0'
+            )}
+          </Figure>
         </dl>
         <div className={styles['badges']}>
           {skeleton.orphan.length > 0 && (
@@ -52,7 +56,7 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
               {t('trace.orphans', { n: skeleton.orphan.length })}
             </span>
           )}
-          {skeleton.roots.length > 1 && <span className={styles['badge']}>{t('trace.roots', { n: skeleton.roots.length })}</span>}
+          {roots > 1 && <span className={styles['badge']}>{t('trace.roots', { n: roots })}</span>}
           {skeleton.notes?.maybe_incomplete && (
             <span className={styles['badge']} title={t('trace.incomplete.title')}>
               <Icon name="clock" size={13} />
@@ -98,13 +102,21 @@ function Shares({ shares }: { shares: readonly ServiceShare[] }) {
     <div className={styles['shares']} title={t('trace.share')}>
       <ul aria-label={t('trace.share')}>
         {shares.slice(0, LEGEND).map((share) => (
-          <li key={share.service} title={`${share.service}: ${duration(share.self)}, ${share.spans} ${t('trace.spans')}, ${share.errors} ${t('trace.errors')}`}>
+          <li
+            key={share.service}
+            title={`${share.service}: ${duration(share.self)}, ${share.spans} ${t('trace.spans')}, ${share.errors} ${t('trace.errors')}`}
+          >
             <span className={styles['key']} style={{ background: hueVar(share.hue) }} />
             {share.service} <b>{percent(share.share)}</b>
           </li>
         ))}
         {shares.length > LEGEND && (
-          <li title={shares.slice(LEGEND).map((share) => `${share.service} ${percent(share.share)}`).join('\n')}>
+          <li
+            title={shares
+              .slice(LEGEND)
+              .map((share) => `${share.service} ${percent(share.share)}`)
+              .join('\n')}
+          >
             +{shares.length - LEGEND} <b>{percent(shares.slice(LEGEND).reduce((sum, share) => sum + share.share, 0))}</b>
           </li>
         )}

@@ -33,7 +33,11 @@ export function TraceLogs({ id, onSpan }: { id: string; onSpan: (spanId: string)
         onOpenSpan={(log) => log.span_id && onSpan(log.span_id)}
         footer={
           <p className={styles['logsFoot']}>
-            {next === null ? t('logs.found', { n: logs.length }) : <Link href={`${paths.logs}?q=${encodeURIComponent(`trace_id:${id}`)}&from=now-1w`}>{t('trace.openLogs')}</Link>}
+            {next === null ? (
+              t('logs.found', { n: logs.length })
+            ) : (
+              <Link href={`${paths.logs}?q=${encodeURIComponent(`trace_id:${id}`)}&from=now-1w`}>{t('trace.openLogs')}</Link>
+            )}
           </p>
         }
       />

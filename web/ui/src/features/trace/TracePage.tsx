@@ -30,7 +30,7 @@ export function TracePage({ id }: { id: string }) {
     refetchInterval: (query) => (query.state.data?.notes?.maybe_incomplete ? 5000 : false),
   });
   const model = useMemo(() => (trace.data ? buildModel(trace.data) : null), [trace.data]);
-  const root = model?.skeleton.roots[0] ?? 0;
+  const root = model?.skeleton.roots.find((row) => !model.orphans.has(row)) ?? 0;
   const service = model?.skeleton.services[model.skeleton.svc[root] ?? -1] ?? '';
   const name = model?.skeleton.names[model.skeleton.name[root] ?? -1] ?? '';
   return (
@@ -54,7 +54,11 @@ export function TracePage({ id }: { id: string }) {
         <>
           <TraceHeader model={model} state={state} patch={patch} />
           <NotesView notes={[model.skeleton.notes]} />
-          {state.tab === 'logs' ? <TraceLogs id={model.skeleton.trace_id} onSpan={(s) => patch({ tab: 'waterfall', s })} /> : <TraceView model={model} state={state} patch={patch} />}
+          {state.tab === 'logs' ? (
+            <TraceLogs id={model.skeleton.trace_id} onSpan={(s) => patch({ tab: 'waterfall', s })} />
+          ) : (
+            <TraceView model={model} state={state} patch={patch} />
+          )}
         </>
       )}
     </>

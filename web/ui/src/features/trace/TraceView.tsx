@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useT } from '../../i18n';
 import { useKeys } from '../../lib/keys';
 import { clamp } from '../../lib/scale';
-import { read, write } from '../../lib/stored';
+import { useStoredWidth } from '../../lib/use-stored-width';
 import type { Patch } from '../../lib/use-url-state';
 import { revealRow } from '../../lib/virtual';
 import { Button, IconButton } from '../../ui/Button';
@@ -13,11 +13,9 @@ import { Splitter } from '../../ui/Splitter';
 import { Minimap } from './Minimap';
 import { cycle, displayRows, findRows, hasChildren, isFolded, placeOf, reveal, toggle, type Folding, type TraceModel } from './model';
 import { SpanPanel } from './SpanPanel';
-import type { TraceState } from './state';
+import type { TraceState, View } from './state';
 import { ROW, Waterfall } from './Waterfall';
 import styles from './trace.module.css';
-
-export type View = readonly [number, number];
 
 export function TraceView({ model, state, patch }: { model: TraceModel; state: TraceState; patch: Patch<TraceState> }) {
   const t = useT();
@@ -31,7 +29,10 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
   const total = Math.max(1, model.skeleton.duration_ns);
   const view: View = state.z ? [Math.min(state.z[0], total - 1), Math.min(state.z[1], total)] : [0, total];
 
-  const setFolding = useCallback((next: Folding) => patch({ fold: next.all ? 'all' : 'none', x: next.toggled }, { replace: true }), [patch]);
+  const setFolding = useCallback(
+    (next: Folding) => patch({ fold: next.all ? 'all' : 'none', x: next.toggled }, { replace: true }),
+    [patch],
+  );
   const zoom = useCallback(
     (from: number, to: number) => {
       const [start, end] = [clamp(from, 0, total), clamp(to, 0, total)];
@@ -66,12 +67,20 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
     zoom(start - length * 0.05, start + length * 1.05 + 1);
   };
   useKeys({
-    j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
-    ArrowLeft: () => fold(true), ArrowRight: () => fold(false),
-    Enter: () => goTo(cursor, { open: true }), Escape: () => patch({ s: '' }, { replace: true }),
-    f: zoomToCursor, '0': () => patch({ z: null }, { replace: true }),
-    n: () => goTo(cycle(matches, cursor, 1)), N: () => goTo(cycle(matches, cursor, -1)),
-    e: () => goTo(cycle(model.errorRows, cursor, 1)), c: () => patch({ cp: !state.cp }, { replace: true }),
+    j: () => step(1),
+    ArrowDown: () => step(1),
+    k: () => step(-1),
+    ArrowUp: () => step(-1),
+    ArrowLeft: () => fold(true),
+    ArrowRight: () => fold(false),
+    Enter: () => goTo(cursor, { open: true }),
+    Escape: () => patch({ s: '' }, { replace: true }),
+    f: zoomToCursor,
+    '0': () => patch({ z: null }, { replace: true }),
+    n: () => goTo(cycle(matches, cursor, 1)),
+    N: () => goTo(cycle(matches, cursor, -1)),
+    e: () => goTo(cycle(model.errorRows, cursor, 1)),
+    c: () => patch({ cp: !state.cp }, { replace: true }),
   });
   // A link to a span opens at that span; only on arrival, not on every later click.
   const arrived = useRef(false);
@@ -88,7 +97,13 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
     <div className={styles['view']}>
       <div className={styles['left']}>
         <div className={styles['tools']}>
-          <FindBox value={state.find} matches={matches} cursor={cursor} onChange={(find) => patch({ find }, { replace: true })} onStep={(by) => goTo(cycle(matches, cursor, by))} />
+          <FindBox
+            value={state.find}
+            matches={matches}
+            cursor={cursor}
+            onChange={(find) => patch({ find }, { replace: true })}
+            onStep={(by) => goTo(cycle(matches, cursor, by))}
+          />
           <Button icon="path" pressed={state.cp} title="c" onClick={() => patch({ cp: !state.cp }, { replace: true })}>
             {t('trace.critical')}
           </Button>
@@ -129,7 +144,16 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
       {state.s !== '' && (
         <>
           <Splitter label={t('span.title')} width={panel} min={300} max={900} onWidth={setPanel} />
-          <SpanPanel traceId={model.skeleton.trace_id} spanId={state.s} t0={model.skeleton.t0} width={panel} hue={model.hues[model.skeleton.svc[model.rowOf.get(state.s) ?? -1] ?? -1]} onClose={() => patch({ s: '' }, { replace: true })} onSpan={(id) => goTo(model.rowOf.get(id) ?? null, { open: true })} />
+          <SpanPanel
+            traceId={model.skeleton.trace_id}
+            spanId={state.s}
+            t0={model.skeleton.t0}
+            width={panel}
+            hue={model.hues[model.skeleton.svc[model.rowOf.get(state.s) ?? -1] ?? -1]}
+            self={model.skeleton.self[model.rowOf.get(state.s) ?? -1]}
+            onClose={() => patch({ s: '' }, { replace: true })}
+            onSpan={(id) => goTo(model.rowOf.get(id) ?? null, { open: true })}
+          />
         </>
       )}
     </div>
@@ -166,24 +190,13 @@ function FindBox({ value, matches, cursor, onChange, onStep }: FindBoxProps) {
       />
       {value !== '' && (
         <>
-          <span role="status">{matches.length === 0 ? t('trace.noMatches') : t('trace.matches', { at: at === 0 ? '–' : at, n: matches.length })}</span>
+          <span role="status">
+            {matches.length === 0 ? t('trace.noMatches') : t('trace.matches', { at: at === 0 ? '–' : at, n: matches.length })}
+          </span>
           <IconButton icon="up" label={`${t('trace.previous')} · N`} size={14} onClick={() => onStep(-1)} />
           <IconButton icon="down" label={`${t('trace.next')} · n`} size={14} onClick={() => onStep(1)} />
         </>
       )}
     </div>
   );
-}
-
-/** A width the user sets once and finds again. */
-export function useStoredWidth(name: string, fallback: number): readonly [number, (width: number) => void] {
-  const [width, setWidth] = useState(() => Number(read(`width.${name}`)) || fallback);
-  const set = useCallback(
-    (next: number) => {
-      write(`width.${name}`, String(Math.round(next)));
-      setWidth(next);
-    },
-    [name],
-  );
-  return [width, set];
 }

@@ -5,6 +5,7 @@ import { useT } from '../../i18n';
 import { hueVar } from '../../lib/color';
 import { duration } from '../../lib/format';
 import { fixedWindow, linearTicks } from '../../lib/scale';
+import { useStoredWidth } from '../../lib/use-stored-width';
 import { useSize } from '../../lib/use-size';
 import { useScroll } from '../../lib/virtual';
 import { Icon } from '../../ui/Icon';
@@ -12,8 +13,8 @@ import { Splitter } from '../../ui/Splitter';
 import { useDrag } from '../../viz/use-drag';
 import viz from '../../viz/viz.module.css';
 import { hasChildren, isFolded, STATUS_ERROR, type Folding, type TraceModel } from './model';
-import { useStoredWidth, type View } from './TraceView';
-import styles from './trace.module.css';
+import type { View } from './state';
+import styles from './waterfall.module.css';
 
 export const ROW = 24;
 const OVERSCAN = 8;
@@ -40,6 +41,7 @@ export function Waterfall(props: WaterfallProps) {
   const scroll = useScroll(scroller);
   const [names, setNames] = useStoredWidth('names', 400);
   const { start, end } = fixedWindow(display.length, ROW, scroll.top, scroll.height, OVERSCAN);
+  const pool = Math.ceil(scroll.height / ROW) + 2 * OVERSCAN + 2;
   // Deep traces indent less, so that names stay in their column.
   const indent = Math.min(14, Math.max(2, (names * 0.45) / Math.max(1, model.maxDepth)));
   return (
@@ -49,14 +51,23 @@ export function Waterfall(props: WaterfallProps) {
         <Splitter label={t('trace.operation')} side="left" width={names} min={160} max={900} onWidth={setNames} />
         <Axis view={view} onZoom={onZoom} />
       </div>
-      <div ref={scroller} className={styles['scroller']} tabIndex={0} role="treegrid" aria-label={t('trace.rows')} aria-rowcount={display.length}>
+      <div
+        ref={scroller}
+        className={styles['scroller']}
+        tabIndex={0}
+        role="treegrid"
+        aria-label={t('trace.rows')}
+        aria-rowcount={display.length}
+      >
         <div className={styles['rows']} role="presentation" style={{ height: display.length * ROW }}>
           {Array.from(display.subarray(start, end), (code, index) => {
             const top = (start + index) * ROW;
-            if (code < 0) return <Ghost key={`ghost ${code}`} top={top} place={start + index} count={model.ghosts.get(~code) ?? 1} />;
+            // Rows that scroll in take over the elements of rows that scroll out.
+            const slot = (start + index) % pool;
+            if (code < 0) return <Ghost key={`ghost ${slot}`} top={top} place={start + index} count={model.ghosts.get(~code) ?? 1} />;
             return (
               <Row
-                key={code}
+                key={slot}
                 row={code}
                 top={top}
                 place={start + index}
@@ -87,7 +98,10 @@ function Axis({ view, onZoom }: { view: View; onZoom: (from: number, to: number)
   const host = useRef<HTMLDivElement>(null);
   const { width } = useSize(host);
   const at = (x: number): number => from + (x / Math.max(1, width)) * span;
-  const drag = useDrag((box) => onZoom(at(box.x0), at(box.x1)), () => {});
+  const drag = useDrag(
+    (box) => onZoom(at(box.x0), at(box.x1)),
+    () => {},
+  );
   return (
     <div ref={host} className={styles['axis']} {...drag.handlers}>
       {linearTicks(from, to, 6).map((tick) => (
@@ -185,13 +199,22 @@ function Bar({ row, model, from, to, critical, failed }: RowProps & { failed: bo
   const length = skeleton.dur[row] ?? 0;
   const [left, right] = [((start - from) / span) * 100, ((start + length - from) / span) * 100];
   const [visibleLeft, visibleRight] = [Math.max(0, left), Math.min(100, right)];
-  if (left > 100 || right < 0) return <span className={styles['outside']} data-side={right < 0 ? 'left' : 'right'}>{duration(length)}</span>;
+  if (left > 100 || right < 0)
+    return (
+      <span className={styles['outside']} data-side={right < 0 ? 'left' : 'right'}>
+        {duration(length)}
+      </span>
+    );
   const outcome = skeleton.outcomes[skeleton.outcome[row] ?? -1] ?? '';
   const label = `${duration(length)}${outcome === '' || outcome === 'ok' || outcome === 'error' ? '' : ` · ${outcome}`}`;
   const hue = hueVar(model.hues[skeleton.svc[row] ?? 0] ?? 0);
   return (
     <>
-      <span className={styles['span']} data-failed={failed} style={{ left: `${visibleLeft}%`, width: `${Math.max(0, visibleRight - visibleLeft)}%`, background: hue }} />
+      <span
+        className={styles['span']}
+        data-failed={failed}
+        style={{ left: `${visibleLeft}%`, width: `${Math.max(0, visibleRight - visibleLeft)}%`, background: hue }}
+      />
       {critical &&
         (model.critical.get(row) ?? []).map((section) => {
           const [a, b] = [Math.max(0, ((section.start - from) / span) * 100), Math.min(100, ((section.end - from) / span) * 100)];
@@ -207,7 +230,13 @@ function Bar({ row, model, from, to, critical, failed }: RowProps & { failed: bo
 function Ghost({ top, place, count }: { top: number; place: number; count: number }) {
   const t = useT();
   return (
-    <div className={`${styles['row']} ${styles['ghost']}`} role="row" aria-level={1} aria-rowindex={place + 1} style={{ transform: `translateY(${top}px)` }}>
+    <div
+      className={`${styles['row']} ${styles['ghost']}`}
+      role="row"
+      aria-level={1}
+      aria-rowindex={place + 1}
+      style={{ transform: `translateY(${top}px)` }}
+    >
       <div className={styles['name']} role="gridcell">
         <span className={styles['caret']} />
         <span className={styles['ghostMark']} />

@@ -47,7 +47,15 @@ export function buildModel(skeleton: Skeleton): TraceModel {
   // An id that was used twice leads to its first row.
   for (let row = rows - 1; row >= 0; row -= 1) rowOf.set(skeleton.id[row] ?? '', row);
   return {
-    skeleton, rows, last, depth, maxDepth, ghosts, orphans, critical, rowOf,
+    skeleton,
+    rows,
+    last,
+    depth,
+    maxDepth,
+    ghosts,
+    orphans,
+    critical,
+    rowOf,
     hues: skeleton.services.map((name) => hues.get(name) ?? 0),
     errorRows: indexesOf(skeleton.status, STATUS_ERROR),
   };
@@ -186,7 +194,14 @@ export interface ServiceShare {
 /** Services by their self time, largest first. */
 export function serviceShares(model: TraceModel): ServiceShare[] {
   const { skeleton } = model;
-  const shares = skeleton.services.map((service, index) => ({ service, hue: model.hues[index] ?? 0, spans: 0, errors: 0, share: 0, self: 0 }));
+  const shares = skeleton.services.map((service, index) => ({
+    service,
+    hue: model.hues[index] ?? 0,
+    spans: 0,
+    errors: 0,
+    share: 0,
+    self: 0,
+  }));
   let total = 0;
   for (let row = 0; row < model.rows; row += 1) {
     const share = shares[skeleton.svc[row] ?? -1];

@@ -2,12 +2,15 @@
 
 import { flag, interval, nameSet, oneOf, text, type Codec } from '../../lib/url-state';
 
+/** The zoomed part, ns after the start of the trace. */
+export type View = readonly [number, number];
+
 export interface TraceState {
   tab: 'waterfall' | 'logs';
   /** Selected span. */
   s: string;
-  /** Zoom, ns after the start of the trace. */
-  z: readonly [number, number] | null;
+  /** null: the whole trace. */
+  z: View | null;
   fold: 'none' | 'all';
   /** Spans folded or opened against the rule of `fold`. */
   x: ReadonlySet<string>;

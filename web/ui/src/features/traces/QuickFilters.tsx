@@ -2,7 +2,7 @@
 
 import { useT } from '../../i18n';
 import { useRange } from '../../lib/range-context';
-import { getTerm, hasWord, isTraceQl, setTerm, setWord } from '../../query/terms';
+import { getTerm, hasWord, isComposite, setTerm, setWord } from '../../query/terms';
 import { OUTCOMES, useOperations, useServices } from '../../query/use-suggestions';
 import { Select } from '../../ui/Select';
 
@@ -17,18 +17,28 @@ export function QuickFilters({ value, onChange }: { value: string; onChange: (qu
   const minimum = getTerm(value, 'duration', '>=');
   const services = useServices(range);
   const operations = useOperations(service, range);
-  if (isTraceQl(value)) return null;
+  if (isComposite(value)) return null;
   const names = withCurrent(services.data?.services.map((item) => item.id) ?? [], service);
   const operationNames = withCurrent([...new Set(operations.data?.operations.map((item) => item.name) ?? [])], operation);
   return (
     <>
-      <Select label={t('filter.service')} value={service} onChange={(next) => onChange(setTerm(setTerm(value, 'operation', ':', ''), 'service', ':', next))}>
+      <Select
+        label={t('filter.service')}
+        value={service}
+        onChange={(next) => onChange(setTerm(setTerm(value, 'operation', ':', ''), 'service', ':', next))}
+      >
         <option value="">{t('filter.any')}</option>
         {names.map((name) => (
           <option key={name}>{name}</option>
         ))}
       </Select>
-      <Select label={t('filter.operation')} value={operation} disabled={service === '' && operation === ''} title={service === '' ? t('filter.chooseService') : undefined} onChange={(next) => onChange(setTerm(value, 'operation', ':', next))}>
+      <Select
+        label={t('filter.operation')}
+        value={operation}
+        disabled={service === '' && operation === ''}
+        title={service === '' ? t('filter.chooseService') : undefined}
+        onChange={(next) => onChange(setTerm(value, 'operation', ':', next))}
+      >
         <option value="">{t('filter.any')}</option>
         {operationNames.map((name) => (
           <option key={name}>{name}</option>

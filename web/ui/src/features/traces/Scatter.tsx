@@ -43,7 +43,13 @@ export function Scatter({ points, traces, range, partial, onOpen, onBox }: Scatt
   const drag = useDrag(
     (box: Box) => {
       const [x0, x1] = [clamp(box.x0, MARGIN.left, size.width - MARGIN.right), clamp(box.x1, MARGIN.left, size.width - MARGIN.right)];
-      if (x1 > x0) onBox(at.x.invert(x0), at.x.invert(x1), at.y.invert(Math.min(box.y1, size.height - MARGIN.bottom)), at.y.invert(Math.max(box.y0, MARGIN.top)));
+      if (x1 > x0)
+        onBox(
+          at.x.invert(x0),
+          at.x.invert(x1),
+          at.y.invert(Math.min(box.y1, size.height - MARGIN.bottom)),
+          at.y.invert(Math.max(box.y0, MARGIN.top)),
+        );
     },
     (x, y) => {
       const point = nearest(points, at, x, y);
@@ -68,9 +74,20 @@ export function Scatter({ points, traces, range, partial, onOpen, onBox }: Scatt
         onPointerLeave={() => setHover(null)}
       >
         <Canvas draw={draw} label={`${t('traces.scatter')}. ${t('traces.scatter.table')}`} />
-        {drag.box && <div className={viz['selection']} style={{ left: drag.box.x0, top: drag.box.y0, width: drag.box.x1 - drag.box.x0, height: drag.box.y1 - drag.box.y0 }} />}
+        {drag.box && (
+          <div
+            className={viz['selection']}
+            style={{ left: drag.box.x0, top: drag.box.y0, width: drag.box.x1 - drag.box.x0, height: drag.box.y1 - drag.box.y0 }}
+          />
+        )}
         {hover && trace && (
-          <div className={viz['tip']} style={{ left: Math.min(hover.x + 14, Math.max(0, size.width - 300)), top: hover.y > size.height / 2 ? hover.y - 62 : hover.y + 14 }}>
+          <div
+            className={viz['tip']}
+            style={{
+              left: Math.min(hover.x + 14, Math.max(0, size.width - 300)),
+              top: hover.y > size.height / 2 ? hover.y - 62 : hover.y + 14,
+            }}
+          >
             <strong>{trace.root_service}</strong> {trace.root_name}
             <br />
             {duration(trace.duration_ns)}{' '}

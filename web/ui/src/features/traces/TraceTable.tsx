@@ -24,7 +24,10 @@ interface TraceTableProps {
 export function TraceTable({ traces, selected, wide, onOpen }: TraceTableProps) {
   const t = useT();
   const body = useRef<HTMLTableSectionElement>(null);
-  const [low, high] = traces.reduce(([least, most], trace) => [Math.min(least, trace.duration_ns), Math.max(most, trace.duration_ns)], [Infinity, 1]);
+  const [low, high] = traces.reduce(
+    ([least, most], trace) => [Math.min(least, trace.duration_ns), Math.max(most, trace.duration_ns)],
+    [Infinity, 1],
+  );
   // The chart's scale: one slow trace must not flatten all others.
   const bar = log([Math.max(1, low / 2), Math.max(high, low * 4)], [0, 100]);
   useEffect(() => {
@@ -34,12 +37,22 @@ export function TraceTable({ traces, selected, wide, onOpen }: TraceTableProps) 
     <table className={styles['table']}>
       <thead>
         <tr>
-          <th scope="col" className={styles['colStart']}>{t('traces.start')}</th>
+          <th scope="col" className={styles['colStart']}>
+            {t('traces.start')}
+          </th>
           <th scope="col">{t('traces.root')}</th>
-          <th scope="col" className={styles['colDuration']}>{t('traces.duration')}</th>
-          <th scope="col" className={styles['colServices']}>{t('traces.services')}</th>
-          <th scope="col" className={styles['colNumber']}>{t('traces.spans')}</th>
-          <th scope="col" className={styles['colNumber']}>{t('traces.errors')}</th>
+          <th scope="col" className={styles['colDuration']}>
+            {t('traces.duration')}
+          </th>
+          <th scope="col" className={styles['colServices']}>
+            {t('traces.services')}
+          </th>
+          <th scope="col" className={styles['colNumber']}>
+            {t('traces.spans')}
+          </th>
+          <th scope="col" className={styles['colNumber']}>
+            {t('traces.errors')}
+          </th>
         </tr>
       </thead>
       <tbody ref={body}>
@@ -51,10 +64,25 @@ export function TraceTable({ traces, selected, wide, onOpen }: TraceTableProps) 
   );
 }
 
-const Row = memo(function Row({ trace, selected, wide, bar, onOpen }: { trace: TraceSummary; selected: boolean; wide: boolean; bar: number; onOpen: (id: string) => void }) {
+const Row = memo(function Row({
+  trace,
+  selected,
+  wide,
+  bar,
+  onOpen,
+}: {
+  trace: TraceSummary;
+  selected: boolean;
+  wide: boolean;
+  bar: number;
+  onOpen: (id: string) => void;
+}) {
   const t = useT();
   return (
-    <tr aria-selected={selected} onClick={(event) => !(event.target as Element).closest('a') && window.getSelection()?.isCollapsed !== false && onOpen(trace.trace_id)}>
+    <tr
+      aria-selected={selected}
+      onClick={(event) => !(event.target as Element).closest('a') && window.getSelection()?.isCollapsed !== false && onOpen(trace.trace_id)}
+    >
       <td className={styles['start']} title={fullTime(trace.start_ns)}>
         {wide && <span>{day(trace.start_ns).slice(5)} </span>}
         {clock(trace.start_ns)}
@@ -95,13 +123,19 @@ const Row = memo(function Row({ trace, selected, wide, bar, onOpen }: { trace: T
 /** Services by their share of the spans; the title spells it out. */
 function Strip({ services }: { services: readonly ServiceCount[] }) {
   const hues = assignHues(services.map((service) => service.name));
-  const title = services.map((service) => `${service.name} ${service.span_count}${service.error_count > 0 ? ` (${service.error_count} ✕)` : ''}`).join('\n');
+  const title = services
+    .map((service) => `${service.name} ${service.span_count}${service.error_count > 0 ? ` (${service.error_count} ✕)` : ''}`)
+    .join('\n');
   return (
     <div className={styles['strip']} title={title}>
       <span className={styles['stripCount']}>{services.length}</span>
       <span className={styles['stripBar']} role="img" aria-label={services.map((service) => service.name).join(', ')}>
         {services.map((service) => (
-          <span key={service.name} data-error={service.error_count > 0} style={{ flexGrow: service.span_count, background: hueVar(hues.get(service.name) ?? 0) }} />
+          <span
+            key={service.name}
+            data-error={service.error_count > 0}
+            style={{ flexGrow: service.span_count, background: hueVar(hues.get(service.name) ?? 0) }}
+          />
         ))}
       </span>
     </div>

@@ -15,7 +15,7 @@ import { useUrlState } from '../../lib/use-url-state';
 import { Empty } from '../../parts/Onboarding';
 import { ErrorState, LoadMore, Loading, NotesView } from '../../parts/states';
 import { QueryBar } from '../../query/QueryBar';
-import { isTraceQl, setTerm } from '../../query/terms';
+import { isComposite, setTerm } from '../../query/terms';
 import { rangeParams } from '../../query/use-suggestions';
 import { paths, tracePath } from '../../routes';
 import { Bar } from '../../shell/Bar';
@@ -51,7 +51,7 @@ export function TracesPage() {
   const setQuery = (q: string): void => patch({ q });
   const onBox = (from: number, to: number, low: number, high: number): void => {
     const bounded = setTerm(setTerm(state.q, 'duration', '>=', queryDuration(low)), 'duration', '<=', queryDuration(high));
-    patch({ from: toLink(fromMs(from)), to: toLink(fromMs(to)), ...(isTraceQl(state.q) ? {} : { q: bounded }) });
+    patch({ from: toLink(fromMs(from)), to: toLink(fromMs(to)), ...(isComposite(state.q) ? {} : { q: bounded }) });
   };
   const watching = useWatchWhileEmpty(search.isSuccess && traces.length === 0);
   useKeys({
@@ -65,7 +65,9 @@ export function TracesPage() {
   return (
     <>
       <Bar title={t('traces.title')} withTime busy={search.isFetching}>
-        {search.isSuccess && traces.length > 0 && <span role="status">{t(search.hasNextPage ? 'traces.foundMore' : 'traces.found', { n: traces.length })}</span>}
+        {search.isSuccess && traces.length > 0 && (
+          <span role="status">{t(search.hasNextPage ? 'traces.foundMore' : 'traces.found', { n: traces.length })}</span>
+        )}
       </Bar>
       <QueryBar table="spans" value={state.q} placeholder={t('query.traces.placeholder')} error={search.error} onSubmit={setQuery}>
         <QuickFilters value={state.q} onChange={setQuery} />
@@ -78,12 +80,28 @@ export function TracesPage() {
       <div className={styles['results']}>
         {search.isPending && <Loading />}
         {search.isError && traces.length === 0 && <ErrorState error={search.error} onRetry={() => void search.refetch()} />}
-        {search.isSuccess && traces.length === 0 && <Empty title={t('empty.traces')} filtered={state.q !== ''} watching={watching} onClear={() => (setQuery(''), refresh())} />}
+        {search.isSuccess && traces.length === 0 && (
+          <Empty title={t('empty.traces')} filtered={state.q !== ''} watching={watching} onClear={() => (setQuery(''), refresh())} />
+        )}
         {traces.length > 0 && (
           <>
-            {state.chart && <Scatter points={points} traces={traces} range={[toMs(range.from), toMs(range.to)]} partial={search.hasNextPage} onOpen={open} onBox={onBox} />}
+            {state.chart && (
+              <Scatter
+                points={points}
+                traces={traces}
+                range={[toMs(range.from), toMs(range.to)]}
+                partial={search.hasNextPage}
+                onOpen={open}
+                onBox={onBox}
+              />
+            )}
             <TraceTable traces={traces} selected={selected} wide={range.to - range.from > 86_400_000_000_000n} onOpen={open} />
-            <LoadMore hasNext={search.hasNextPage} busy={search.isFetchingNextPage} error={search.isFetchNextPageError ? search.error : null} onMore={() => void search.fetchNextPage()} />
+            <LoadMore
+              hasNext={search.hasNextPage}
+              busy={search.isFetchingNextPage}
+              error={search.isFetchNextPageError ? search.error : null}
+              onMore={() => void search.fetchNextPage()}
+            />
           </>
         )}
       </div>
@@ -97,5 +115,11 @@ function unique(traces: TraceSummary[]): TraceSummary[] {
 }
 
 function toPoint(trace: TraceSummary): Point {
-  return { id: trace.trace_id, at: toMs(trace.start_ns), duration: trace.duration_ns, error: trace.error_count > 0, spans: trace.span_count };
+  return {
+    id: trace.trace_id,
+    at: toMs(trace.start_ns),
+    duration: trace.duration_ns,
+    error: trace.error_count > 0,
+    spans: trace.span_count,
+  };
 }
