@@ -45,11 +45,6 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
          OR s.parquet_path IN (SELECT path FROM ducklake_files_scheduled_for_deletion))",
     ),
     (
-        "two segments share a file: segment",
-        "SELECT s.data_file_id FROM clew_segment s WHERE EXISTS (SELECT 1 FROM clew_segment o \
-         WHERE o.data_file_id < s.data_file_id AND (o.parquet_path = s.parquet_path OR o.index_path = s.index_path))",
-    ),
-    (
         "the next file number is not past file",
         "SELECT data_file_id FROM ducklake_data_file WHERE data_file_id >= \
          (SELECT next_file_id FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1)",

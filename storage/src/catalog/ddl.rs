@@ -94,7 +94,7 @@ pub(super) const LAKE: &[&str] = &[
 /// * `clew_state`: single values; see the keys in `state`.
 pub(super) const OURS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS clew_segment(data_file_id BIGINT PRIMARY KEY, \
-         parquet_path VARCHAR NOT NULL, index_path VARCHAR NOT NULL, \
+         parquet_path VARCHAR NOT NULL UNIQUE, index_path VARCHAR NOT NULL UNIQUE, \
          parquet_bytes BIGINT NOT NULL, index_bytes BIGINT NOT NULL, row_count BIGINT NOT NULL, \
          min_time BIGINT NOT NULL, max_time BIGINT NOT NULL, \
          parquet_checksums BLOB NOT NULL, index_checksums BLOB NOT NULL, format BIGINT NOT NULL)",

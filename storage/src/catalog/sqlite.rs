@@ -68,16 +68,19 @@ pub(super) async fn integrity(connection: &mut Connection) -> Result<Vec<String>
 
 /// Sorts an error of the database by its result code (sqlite.org/rescode.html).
 pub(super) fn classify(error: &(dyn sqlx::error::DatabaseError + 'static), text: String) -> CatalogError {
+    const ERROR: i32 = 1; // no such table or column
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
     const CORRUPT: i32 = 11;
     const CONSTRAINT: i32 = 19;
     const NOT_A_DATABASE: i32 = 26;
-    const ERROR: i32 = 1; // no such table or column
+    const PRIMARY_KEY: i32 = CONSTRAINT | 6 << 8;
     let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(ERROR);
     match code & 0xff {
-        // A constraint fails where another writer took the number of the snapshot or file first.
-        BUSY | LOCKED | CONSTRAINT => CatalogError::Busy(text),
+        // Another writer took the number of the snapshot or file first.
+        _ if code == PRIMARY_KEY => CatalogError::Busy(text),
+        BUSY | LOCKED => CatalogError::Busy(text),
+        CONSTRAINT => CatalogError::Invalid(text),
         CORRUPT | NOT_A_DATABASE | ERROR => CatalogError::Damaged(text),
         _ => CatalogError::Disk(text),
     }

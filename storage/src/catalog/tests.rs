@@ -104,6 +104,16 @@ async fn a_bad_segment_undoes_the_whole_change() {
 }
 
 #[tokio::test]
+async fn a_file_belongs_to_one_segment() {
+    let fixture = Fixture::new();
+    let catalog = fixture.open().await;
+    let change = || Change { add: vec![segment(Table::Spans, "a", 0..3)], ..Change::default() };
+    catalog.commit(change()).await.expect("commits");
+    assert!(matches!(catalog.commit(change()).await, Err(CatalogError::Invalid(_))));
+    assert_eq!(catalog.segments().await.expect("segments").len(), 1);
+}
+
+#[tokio::test]
 async fn commits_at_once_follow_each_other() {
     let fixture = Fixture::new();
     let catalog = std::sync::Arc::new(fixture.open().await);
@@ -187,7 +197,6 @@ async fn contradictions_are_found() {
         ("UPDATE ducklake_snapshot SET next_file_id = 1", 1),
         ("UPDATE ducklake_data_file SET row_id_start = 9 WHERE data_file_id = 1", 1),
         ("UPDATE ducklake_table_stats SET next_row_id = 19, record_count = 19", 2),
-        ("UPDATE clew_segment SET index_path = 'main/spans/a.index'", 1),
         ("DELETE FROM ducklake_table_stats", 1),
         ("UPDATE ducklake_data_file SET begin_snapshot = 99 WHERE data_file_id = 0", 1),
     ];
