@@ -129,3 +129,6 @@ fn terms(
     errors.iter().for_each(|error| notes.unreadable(error));
     terms.into_iter().filter_map(|term| String::from_utf8(term).ok()).collect()
 }
+
+#[cfg(test)]
+mod tests;

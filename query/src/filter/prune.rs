@@ -16,17 +16,19 @@ pub fn of_span(expr: &Expr) -> Prune {
         Expr::All(parts) => every(parts.iter().map(of_span)),
         Expr::Any(parts) => any(parts.iter().map(of_span)),
         Expr::Field(Field { parent: false, name: Name::Attribute(_, key) }) => Prune::tag(key, "true"),
-        Expr::Compare(op, left, right) => match (&**left, &**right) {
-            (Expr::Literal(Static::Nil), field) | (field, Expr::Literal(Static::Nil)) => {
-                if *op == CompareOp::NotEqual { operand(field) } else { Prune::All }
+        Expr::Compare(op, left, right) => {
+            match (&**left, &**right) {
+                (Expr::Literal(Static::Nil), field) | (field, Expr::Literal(Static::Nil)) => {
+                    if *op == CompareOp::NotEqual { operand(field) } else { Prune::All }
+                }
+                (Expr::Field(field), Expr::Literal(value)) | (Expr::Literal(value), Expr::Field(field))
+                    if *op == CompareOp::Equal && !field.parent =>
+                {
+                    equal(&field.name, value)
+                }
+                (left, right) => every([left, right].into_iter().map(operand)),
             }
-            (Expr::Field(field), Expr::Literal(value)) | (Expr::Literal(value), Expr::Field(field))
-                if *op == CompareOp::Equal && !field.parent =>
-            {
-                equal(&field.name, value)
-            }
-            (left, right) => every([left, right].into_iter().map(operand)),
-        },
+        }
         Expr::Matches { value, .. } => operand(value),
         Expr::Tag { key, value } => loosely(key, value),
         Expr::TagCompare { key, .. } | Expr::TagMatches { key, .. } | Expr::TagExists(key) => {

@@ -293,7 +293,11 @@ impl<'a> Names<'a> {
     fn contain(&self, row: usize, text: &str) -> bool {
         let Some(name) = self.names.get(row) else { return false };
         let contains = || name.to_lowercase().contains(text);
-        match self.names.key(row).and_then(|key| self.known.borrow_mut().get_mut(key).map(|known| *known.get_or_insert_with(contains))) {
+        match self
+            .names
+            .key(row)
+            .and_then(|key| self.known.borrow_mut().get_mut(key).map(|known| *known.get_or_insert_with(contains)))
+        {
             Some(known) => known,
             None => contains(),
         }

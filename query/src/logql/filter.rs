@@ -9,10 +9,10 @@ use storage::schema::col;
 use storage::terms::{Field, Prune, intrinsic, severity_name};
 
 use super::{AttributeTest, LogExpr, LogQuery, LogScope, Origin, SeverityTest, TextOp, TextTest};
+use crate::filter::Truth;
 use crate::filter::attribute::AttributeColumn;
 use crate::filter::prune::{any, every, exists, loosely};
 use crate::filter::value::{Val, compare};
-use crate::filter::Truth;
 use crate::rows::{Columns, Ids, Strings};
 use crate::traceql::ast::{Pattern, Static};
 

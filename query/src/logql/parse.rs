@@ -66,7 +66,8 @@ impl<'a> Parser<'a> {
     /// A keyword in capitals, on its own.
     fn keyword(&mut self, word: &str) -> bool {
         let there = self.skip_space().strip_prefix(word);
-        let there = there.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_whitespace() || c == '('));
+        let there =
+            there.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_whitespace() || c == '('));
         self.at += if there { word.len() } else { 0 };
         there
     }
@@ -87,7 +88,11 @@ impl<'a> Parser<'a> {
             let ends = self.skip_space().is_empty() || self.rest().starts_with(')') || self.keyword("OR");
             if ends {
                 self.at = here;
-                return if joined { Err(bad(here, "a condition is missing after AND")) } else { Ok(one_or(parts, LogExpr::All)) };
+                return if joined {
+                    Err(bad(here, "a condition is missing after AND"))
+                } else {
+                    Ok(one_or(parts, LogExpr::All))
+                };
             }
             parts.push(self.term(depth)?);
         }
@@ -225,7 +230,11 @@ fn text_field(op: Op, value: &str, field: fn(TextOp) -> LogExpr) -> Result<LogEx
     }
 }
 
-fn id<T: std::str::FromStr<Err: std::fmt::Display>>(op: Op, value: &str, field: fn(T) -> LogExpr) -> Result<LogExpr, String> {
+fn id<T: std::str::FromStr<Err: std::fmt::Display>>(
+    op: Op,
+    value: &str,
+    field: fn(T) -> LogExpr,
+) -> Result<LogExpr, String> {
     let id = value.parse().map_err(|error: T::Err| error.to_string())?;
     match op {
         Op::Compare(CompareOp::Equal) => Ok(field(id)),

@@ -62,7 +62,8 @@ pub(super) struct Position {
 impl Position {
     pub(super) fn parse(cursor: &str) -> Result<Self, QueryError> {
         let mut bytes = [0; 16];
-        hex::decode_to_slice(cursor, &mut bytes).map_err(|_| QueryError::bad("the cursor is not one of a page of logs"))?;
+        hex::decode_to_slice(cursor, &mut bytes)
+            .map_err(|_| QueryError::bad("the cursor is not one of a page of logs"))?;
         let (mut time, mut id) = ([0; 8], [0; 8]);
         time.copy_from_slice(&bytes[..8]);
         id.copy_from_slice(&bytes[8..]);

@@ -138,13 +138,7 @@ impl Tail {
         Ok(found.events(&sources, notes))
     }
 
-    fn take(
-        &self,
-        source: usize,
-        chunk: &Chunk,
-        new: &mut BTreeSet<u64>,
-        found: &mut Found,
-    ) -> Result<(), ReadError> {
+    fn take(&self, source: usize, chunk: &Chunk, new: &mut BTreeSet<u64>, found: &mut Found) -> Result<(), ReadError> {
         let ids = Columns::new(&chunk.batch).u64s(col::ROW_ID)?;
         let filter = self.filter.bind(&chunk.batch)?;
         for (row, &id) in ids.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! Batches in the form of the tables' schemas, made from model values, for tests of this crate.
 
+pub(crate) mod otlp;
+
 use std::sync::Arc;
 
 use arrow::array::{

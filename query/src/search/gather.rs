@@ -111,11 +111,7 @@ pub(super) struct Gathered<'a> {
 
 impl Gathered<'_> {
     /// The key and the summary; None where nothing is selected in the range.
-    pub(super) fn summary(
-        &self,
-        plan: &Plan,
-        search: &TraceSearch,
-    ) -> Result<Option<(i64, TraceSummary)>, ReadError> {
+    pub(super) fn summary(&self, plan: &Plan, search: &TraceSearch) -> Result<Option<(i64, TraceSummary)>, ReadError> {
         let facts = self.facts();
         let values = plan
             .expressions()
@@ -123,24 +119,28 @@ impl Gathered<'_> {
             .map(|expression| expression.bind_trace(self.batches, &facts))
             .collect::<Result<Vec<_>, _>>()?;
         let selected = plan.select(&self.shape, &values);
-        let in_range = selected.iter().map(|&at| &self.spans[at]).filter(|span| search.in_range(span.start, span.duration));
+        let in_range =
+            selected.iter().map(|&at| &self.spans[at]).filter(|span| search.in_range(span.start, span.duration));
         let Some(key) = in_range.map(|span| span.start).max() else { return Ok(None) };
         let root = self.root();
-        Ok(Some((key, TraceSummary {
-            id: self.id,
-            root_service: facts.root_service,
-            root_name: facts.root_name,
-            root_kind: root.map_or(0, |root| root.kind),
-            start: self.start(),
-            end: self.end(),
-            span_count: self.spans.len() as u64,
-            error_count: self.spans.iter().filter(|span| span.status == ERROR).count() as u64,
-            orphan_count: self.shape.orphans,
-            services: self.services(),
-            matched: selected.len() as u64,
-            matched_spans: selected.iter().take(search.spans_per_trace).map(|&at| self.spans[at].id).collect(),
-            key: key as u64,
-        })))
+        Ok(Some((
+            key,
+            TraceSummary {
+                id: self.id,
+                root_service: facts.root_service,
+                root_name: facts.root_name,
+                root_kind: root.map_or(0, |root| root.kind),
+                start: self.start(),
+                end: self.end(),
+                span_count: self.spans.len() as u64,
+                error_count: self.spans.iter().filter(|span| span.status == ERROR).count() as u64,
+                orphan_count: self.shape.orphans,
+                services: self.services(),
+                matched: selected.len() as u64,
+                matched_spans: selected.iter().take(search.spans_per_trace).map(|&at| self.spans[at].id).collect(),
+                key: key as u64,
+            },
+        )))
     }
 
     /// The first span without a parent, else the first whose parent is missing, else the first.
@@ -183,8 +183,10 @@ impl Gathered<'_> {
         }
         let mut services: Vec<ServiceCount> = counts
             .into_iter()
-            .map(|(service, (span_count, error_count))| {
-                ServiceCount { name: self.texts.get(service).to_owned(), span_count, error_count }
+            .map(|(service, (span_count, error_count))| ServiceCount {
+                name: self.texts.get(service).to_owned(),
+                span_count,
+                error_count,
             })
             .collect();
         services.sort_by(|a, b| b.span_count.cmp(&a.span_count).then_with(|| a.name.cmp(&b.name)));

@@ -154,7 +154,9 @@ fn selected_by(step: &Step, candidates: &mut Vec<usize>) -> bool {
         Step::Related(_, _, right) => selected_by(right, candidates),
         // Each stage takes spans away: the first condition holds for what remains.
         Step::Pipeline(steps) => {
-            let first = steps.iter().find(|step| !matches!(step, Step::Keep(..) | Step::By(_) | Step::Coalesce | Step::Nothing));
+            let first = steps
+                .iter()
+                .find(|step| !matches!(step, Step::Keep(..) | Step::By(_) | Step::Coalesce | Step::Nothing));
             first.is_some_and(|first| selected_by(first, candidates))
         }
         Step::Keep(..) | Step::By(_) | Step::Coalesce | Step::Nothing => false,

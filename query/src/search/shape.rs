@@ -41,7 +41,8 @@ impl Shape {
         let roots = (0..spans.len()).filter(|&at| spans[at].1.is_none());
         let mut shape = Self { nested: vec![(0, 0, 0); spans.len()], ..Self::default() };
         shape.number(roots, &below);
-        shape.orphans = spans.iter().zip(&parent).filter(|((_, id), parent)| id.is_some() && parent.is_none()).count() as u64;
+        shape.orphans =
+            spans.iter().zip(&parent).filter(|((_, id), parent)| id.is_some() && parent.is_none()).count() as u64;
         shape.children = below.iter().map(|children| children.len() as u32).collect();
         shape.parent = parent;
         shape
@@ -113,7 +114,9 @@ fn standing(shape: &Shape, kind: RelationKind, left: &[usize], right: &[usize]) 
         }
         RelationKind::Sibling => {
             let mut families: HashMap<usize, usize> = HashMap::new();
-            left.iter().filter_map(|&span| shape.parent[span]).for_each(|parent| *families.entry(parent).or_default() += 1);
+            left.iter()
+                .filter_map(|&span| shape.parent[span])
+                .for_each(|parent| *families.entry(parent).or_default() += 1);
             let is_left = &is_left;
             Box::new(move |span| {
                 let of_family = shape.parent[span].and_then(|parent| families.get(&parent)).copied().unwrap_or(0);

@@ -89,9 +89,17 @@ pub enum Aggregate {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Metrics {
     /// Spans of `input`, counted or measured per step of time. Empty input: the stage before `|`, while parsing.
-    Range { input: Vec<Stage>, function: MetricsFunction, by: Vec<Field> },
+    Range {
+        input: Vec<Stage>,
+        function: MetricsFunction,
+        by: Vec<Field>,
+    },
     /// `| topk(n)`, `| bottomk(n)`. No input: the stage before `|`, while parsing.
-    Rank { input: Option<Box<Metrics>>, top: bool, count: u64 },
+    Rank {
+        input: Option<Box<Metrics>>,
+        top: bool,
+        count: u64,
+    },
     /// `> 10`: keeps the points for which it holds; durations in ns.
     Keep(Box<Metrics>, CompareOp, Static),
     Arithmetic(ArithmeticOp, Box<Metrics>, Box<Metrics>),
@@ -122,15 +130,29 @@ pub enum Expr {
     Arithmetic(ArithmeticOp, Box<Expr>, Box<Expr>),
     Compare(CompareOp, Box<Expr>, Box<Expr>),
     /// `=~` and, negated, `!~`.
-    Matches { value: Box<Expr>, pattern: Pattern, negated: bool },
+    Matches {
+        value: Box<Expr>,
+        pattern: Pattern,
+        negated: bool,
+    },
     All(Vec<Expr>),
     Any(Vec<Expr>),
     /// Short form and Jaeger: an attribute of any scope reads as this text.
-    Tag { key: String, value: String },
+    Tag {
+        key: String,
+        value: String,
+    },
     /// Short form: an attribute of any scope compares so with a literal.
-    TagCompare { key: String, op: CompareOp, value: Static },
+    TagCompare {
+        key: String,
+        op: CompareOp,
+        value: Static,
+    },
     /// Short form: an attribute of any scope matches this pattern.
-    TagMatches { key: String, pattern: Pattern },
+    TagMatches {
+        key: String,
+        pattern: Pattern,
+    },
     /// Short form: an attribute of any scope exists.
     TagExists(String),
     /// Short form: the span name contains this text, lower-cased.

@@ -1,6 +1,8 @@
 //! TraceQL text as tokens with byte positions.
 
-use super::ast::{ArithmeticOp, CompareOp, Field, Intrinsic, Name, Relation, RelationKind, RelationMode, Scope, Static};
+use super::ast::{
+    ArithmeticOp, CompareOp, Field, Intrinsic, Name, Relation, RelationKind, RelationMode, Scope, Static,
+};
 use super::bad;
 use crate::QueryError;
 

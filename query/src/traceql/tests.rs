@@ -113,7 +113,10 @@ fn the_short_form_is_the_same_tree() {
     assert_eq!(short(""), TraceQuery::everything());
     assert_eq!(short("kind:server"), short("{ kind = server }"));
     assert_eq!(short("duration>=1.5s"), short("{ duration >= 1500ms }"));
-    assert_eq!(short("service:cart outcome:timeout"), short(r#"{ span:service = "cart" && span:outcome = "timeout" }"#));
+    assert_eq!(
+        short("service:cart outcome:timeout"),
+        short(r#"{ span:service = "cart" && span:outcome = "timeout" }"#)
+    );
     assert_eq!(short("span.n>5").to_string(), r#"{ ((span.n) > (5)) || ((span.n) > ("5")) }"#);
     assert_eq!(
         short(r#"error !http.status_code=200 "GET /x" k:*"#).to_string(),

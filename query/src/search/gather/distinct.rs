@@ -41,10 +41,8 @@ pub(super) fn keep_distinct(sources: &[Source], spans: &mut Vec<SpanRow>) -> Res
 /// Hash of the content of each chosen span.
 fn contents(sources: &[Source], spans: &[SpanRow], chosen: &[bool]) -> Result<Vec<Option<u64>>, ReadError> {
     let columns: Vec<&str> = SPAN_COLUMNS.iter().copied().filter(|column| *column != col::RECEIVED_TIME).collect();
-    let mut wanted: Vec<(u32, u32, usize)> = (0..spans.len())
-        .filter(|&at| chosen[at])
-        .map(|at| (spans[at].stored.0, spans[at].stored.1, at))
-        .collect();
+    let mut wanted: Vec<(u32, u32, usize)> =
+        (0..spans.len()).filter(|&at| chosen[at]).map(|at| (spans[at].stored.0, spans[at].stored.1, at)).collect();
     wanted.sort_unstable();
     let hasher = DefaultHashBuilder::default();
     let mut contents = vec![None; spans.len()];

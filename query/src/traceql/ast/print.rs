@@ -182,12 +182,7 @@ impl Display for ArithmeticOp {
     }
 }
 
-fn joined<T>(
-    f: &mut Formatter<'_>,
-    parts: &[T],
-    by: &str,
-    print: impl Fn(&mut Formatter<'_>, &T) -> Result,
-) -> Result {
+fn joined<T>(f: &mut Formatter<'_>, parts: &[T], by: &str, print: impl Fn(&mut Formatter<'_>, &T) -> Result) -> Result {
     for (at, part) in parts.iter().enumerate() {
         if at > 0 {
             f.write_str(by)?;

@@ -94,7 +94,9 @@ pub(super) fn complete(metrics: &Metrics) -> bool {
 /// `spans | metrics`
 pub(super) fn after_spans(metrics: Metrics, stages: Vec<Stage>, at: usize) -> Result<Metrics, QueryError> {
     match metrics {
-        Metrics::Range { input, function, by } if input.is_empty() => Ok(Metrics::Range { input: stages, function, by }),
+        Metrics::Range { input, function, by } if input.is_empty() => {
+            Ok(Metrics::Range { input: stages, function, by })
+        }
         Metrics::Keep(inner, op, value) => Ok(Metrics::Keep(Box::new(after_spans(*inner, stages, at)?), op, value)),
         _ => Err(bad(at, "this function needs spans before it")),
     }
