@@ -118,7 +118,7 @@ export function isFolded(model: TraceModel, row: number, folding: Folding): bool
 export function displayRows(model: TraceModel, folding: Folding): Int32Array {
   const out = new Int32Array(model.rows + model.ghosts.size);
   let count = 0;
-  for (let row = 0; row < model.rows; ) {
+  for (let row = 0; row < model.rows;) {
     if (model.ghosts.has(row)) out[count++] = ~row;
     out[count++] = row;
     row = isFolded(model, row, folding) ? (model.last[row] ?? row + 1) : row + 1;
