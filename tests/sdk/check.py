@@ -84,8 +84,7 @@ def compare_trace(trace, expected, resource):
         same(where + 'events', [{**plain(event, 'name'), 'time_ns': event['time_ns']} for event in span['events']],
              [{**event, 'time_ns': str(event['time_ns'])} for event in want['events']])
         same(where + 'links', [plain(link, 'trace_id', 'span_id') for link in span['links']], want['links'])
-        same(where + 'scope', plain(trace['scopes'][span['scope']], 'name', 'version'), want['scope'])
-        same(where + 'scope schema', trace['scopes'][span['scope']]['schema_url'], 'https://example.com/schema')
+        same(where + 'scope', plain(trace['scopes'][span['scope']], 'name', 'version', 'schema_url'), want['scope'])
         contains(where + 'resource', typed(trace['resources'][span['resource']]['attributes']), resource)
         for count in ('dropped_attributes', 'dropped_events', 'dropped_links'):
             same(where + count, span[count], 0)

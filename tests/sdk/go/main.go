@@ -121,7 +121,7 @@ func span(one trace.Span, parent any, kind, name string, start time.Time, durati
 	return object{"trace_id": one.SpanContext().TraceID().String(), "span_id": one.SpanContext().SpanID().String(), "parent_span_id": parent,
 		"kind": kind, "name": name, "start_ns": nanos(start), "duration_ns": duration, "status": status, "status_message": "", "trace_state": "",
 		"attributes": object{}, "events": []object{}, "links": []object{},
-		"scope": object{"name": "shop", "version": "1.2.3", "attributes": object{"scope.attribute": typed("string", "x")}}}
+		"scope": object{"name": "shop", "version": "1.2.3", "schema_url": "https://example.com/schema", "attributes": object{"scope.attribute": typed("string", "x")}}}
 }
 
 func sendLogs(ctx context.Context, res *resource.Resource) []object {

@@ -49,7 +49,7 @@ if (failures.length > 0) {
 console.log(JSON.stringify({ resource: { 'resource.int': ['int', '7'] }, spans, logs: records }));
 
 function sendTraces() {
-  const tracer = trace.getTracer('shop', '1.2.3', { schemaUrl: 'https://example.com/schema' });
+  const tracer = trace.getTracer('shop', '1.2.3');
   // Seconds and nanoseconds: a JavaScript number cannot hold ns since the epoch.
   const second = Math.floor(Date.now() / 1000);
   const at = (ns) => [second, ns];
@@ -71,7 +71,8 @@ function sendTraces() {
   const linked = tracer.startSpan('consume', { kind: SpanKind.CONSUMER, startTime: at(111), links }, trace.setSpanContext(context.active(), remote));
   linked.end(at(112));
 
-  const scope = { name: 'shop', version: '1.2.3', attributes: {} };
+  // This SDK does not send the schema URL of a tracer.
+  const scope = { name: 'shop', version: '1.2.3', schema_url: '', attributes: {} };
   const span = (one, parent, fields) => ({
     trace_id: one.spanContext().traceId, span_id: one.spanContext().spanId, parent_span_id: parent, events: [], links: [],
     trace_state: '', status_message: '', attributes: {}, scope, ...fields,

@@ -85,7 +85,8 @@ def traces(resource):
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     tracer = provider.get_tracer('shop', '1.2.3', 'https://example.com/schema', {'scope.attribute': 'x'})
-    scope = {'name': 'shop', 'version': '1.2.3', 'attributes': {'scope.attribute': ['string', 'x']}}
+    scope = {'name': 'shop', 'version': '1.2.3', 'schema_url': 'https://example.com/schema',
+             'attributes': {'scope.attribute': ['string', 'x']}}
     now = time.time_ns()
     root = tracer.start_span('GET /订单', kind=SpanKind.SERVER, attributes=native(ATTRIBUTES), start_time=now)
     child = tracer.start_span('query', trace.set_span_in_context(root), SpanKind.CLIENT, start_time=now + 1001)

@@ -108,7 +108,7 @@ public final class Emit {
     return """
         {"trace_id":"%s","span_id":"%s","parent_span_id":%s,"kind":"%s","name":"%s","start_ns":%d,"duration_ns":%d,
          "status":"%s","status_message":"%s","attributes":%s,"events":%s,"links":%s,"trace_state":"%s",
-         "scope":{"name":"shop","version":"1.2.3","attributes":{}}}"""
+         "scope":{"name":"shop","version":"1.2.3","schema_url":"https://example.com/schema","attributes":{}}}"""
         .formatted(ids.getTraceId(), ids.getSpanId(), quoted(parent), kind, name, start, duration, status, message, attributes, events, links, traceState);
   }
 
