@@ -1,0 +1,163 @@
+//! What a span means, told once at ingest: its role, peer, protocol, operation and outcome.
+//!
+//! Frameworks say the same thing under many names; [`table`] lists the names and the rules as data,
+//! [`facts`] collects the few attributes they speak of, and the rest reads them. A span that carries
+//! none of them costs a few comparisons.
+
+mod facts;
+mod outcome;
+mod peer;
+mod table;
+
+pub use facts::{Fact, Facts, Slot};
+
+/// Which side of a call a span is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Something came in from another service.
+    Entry,
+    /// Something went out to another service, a database or a topic.
+    Exit,
+    Internal,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Entry => "entry",
+            Role::Exit => "exit",
+            Role::Internal => "internal",
+        }
+    }
+}
+
+/// How a span ended, in the words of fault tolerance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Ok,
+    Error,
+    Timeout,
+    Cancelled,
+    Limited,
+    Shed,
+    BreakerOpen,
+    Bulkhead,
+    Fallback,
+    NoInstance,
+    RetryExhausted,
+    Denied,
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Error => "error",
+            Outcome::Timeout => "timeout",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Limited => "limited",
+            Outcome::Shed => "shed",
+            Outcome::BreakerOpen => "breaker_open",
+            Outcome::Bulkhead => "bulkhead",
+            Outcome::Fallback => "fallback",
+            Outcome::NoInstance => "no_instance",
+            Outcome::RetryExhausted => "retry_exhausted",
+            Outcome::Denied => "denied",
+        }
+    }
+}
+
+/// What normalisation reads of a span beside its [`Facts`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Subject<'a> {
+    pub name: &'a str,
+    /// OTLP `SpanKind`.
+    pub kind: i32,
+    /// OTLP span flags: bits 8 and 9 tell whether the parent is remote.
+    pub flags: u32,
+    /// OTLP `StatusCode`: 1 ok, 2 error.
+    pub status_code: i32,
+    pub status_message: &'a str,
+    /// Name of the instrumentation scope.
+    pub scope: &'a str,
+}
+
+/// What a span means. Texts are borrowed from the [`Normaliser`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning<'n> {
+    pub role: Role,
+    /// Whom an exit called, or who called an entry where it says so:
+    /// `mysql://host:port/namespace`, `kafka:topic`, a service's name, `host:port`.
+    pub peer: Option<&'n str>,
+    pub protocol: Option<&'n str>,
+    /// Of low cardinality: `Service/Method`, `GET /route`, `mysql SELECT orders`, else the span's name.
+    pub operation: &'n str,
+    pub outcome: Outcome,
+}
+
+/// Scratch space for the texts of one [`Meaning`].
+#[derive(Default)]
+pub struct Normaliser {
+    peer: String,
+    operation: String,
+}
+
+impl Normaliser {
+    pub fn read<'n>(&'n mut self, span: &Subject<'n>, facts: &Facts<'n>) -> Meaning<'n> {
+        let rule = table::SPAN_NAMES.iter().find(|rule| span.name.starts_with(rule.prefix));
+        let role = role(span, facts, rule);
+        let protocol = peer::protocol(span, facts, rule);
+        self.peer.clear();
+        self.operation.clear();
+        peer::write_peer(&mut self.peer, role, protocol, span, facts, rule);
+        peer::write_operation(&mut self.operation, protocol, span, facts, rule);
+        Meaning {
+            role,
+            peer: (!self.peer.is_empty()).then_some(&self.peer),
+            protocol,
+            operation: if self.operation.is_empty() { span.name } else { &self.operation },
+            outcome: outcome::outcome(span, facts),
+        }
+    }
+}
+
+/// OTLP `SpanKind`.
+mod kind {
+    pub(super) const SERVER: i32 = 2;
+    pub(super) const CLIENT: i32 = 3;
+    pub(super) const PRODUCER: i32 = 4;
+    pub(super) const CONSUMER: i32 = 5;
+}
+
+/// OTLP `SpanFlags`: whether it is known that the parent is remote, and whether it is.
+const REMOTE_PARENT: u32 = 0x100 | 0x200;
+
+/// The kind decides; where it says neither, the name, an OpenTracing tag, the parent's side and the
+/// peer are asked, in this order. What only the parent or a child of another service could tell
+/// (Motan without flags) stays internal here and is joined by the service graph.
+fn role(span: &Subject<'_>, facts: &Facts<'_>, rule: Option<&table::NameRule>) -> Role {
+    match span.kind {
+        kind::SERVER | kind::CONSUMER => return Role::Entry,
+        kind::CLIENT | kind::PRODUCER => return Role::Exit,
+        _ => {}
+    }
+    if let Some(role) = rule.and_then(|rule| rule.role) {
+        return role;
+    }
+    match facts.text(Slot::SpanKind) {
+        Some("server" | "consumer" | "SERVER" | "CONSUMER") => return Role::Entry,
+        Some("client" | "producer" | "CLIENT" | "PRODUCER") => return Role::Exit,
+        _ => {}
+    }
+    if span.flags & REMOTE_PARENT == REMOTE_PARENT {
+        return Role::Entry;
+    }
+    let named = [Slot::PeerService, Slot::PeerHost, Slot::DbSystem].iter().any(|slot| facts.has(*slot));
+    if named || (facts.has(Slot::MessagingSystem) && facts.has(Slot::MessagingDestination)) {
+        return Role::Exit;
+    }
+    Role::Internal
+}
+
+#[cfg(test)]
+mod tests;
