@@ -1,5 +1,5 @@
 // Sends one trace, three log records and two metrics with the Node SDK; prints what must be found.
-import { context, diag, metrics, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
+import { context, createTraceState, diag, metrics, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
 import { NodeSDK, resources } from '@opentelemetry/sdk-node';
 
@@ -65,8 +65,11 @@ function sendTraces() {
   root.setStatus({ code: SpanStatusCode.OK });
   root.end(at(5116));
 
-  // A parent elsewhere; a link to the root.
-  const remote = { traceId: root.spanContext().traceId.replace(/^./, '1'), spanId: 'b7ad6b7169203331', isRemote: true, traceFlags: TraceFlags.SAMPLED };
+  // A parent elsewhere, with a trace state; a link to the root.
+  const remote = {
+    traceId: root.spanContext().traceId.replace(/^./, (digit) => (digit === '1' ? '2' : '1')), spanId: 'b7ad6b7169203331', isRemote: true,
+    traceFlags: TraceFlags.SAMPLED, traceState: createTraceState('vendor=a1,other=2'),
+  };
   const links = [{ context: root.spanContext(), attributes: { why: 'batch', n: 1 } }];
   const linked = tracer.startSpan('consume', { kind: SpanKind.CONSUMER, startTime: at(111), links }, trace.setSpanContext(context.active(), remote));
   linked.end(at(112));
@@ -85,7 +88,7 @@ function sendTraces() {
       events: [{ name: 'cache.miss', time_ns: ns(1500), attributes: { key: ['string', 'k'], size: ['int', '3'] } }],
     }),
     span(linked, remote.spanId, {
-      kind: 'consumer', name: 'consume', start_ns: ns(111), duration_ns: 1, status: 'unset',
+      kind: 'consumer', name: 'consume', start_ns: ns(111), duration_ns: 1, status: 'unset', trace_state: 'vendor=a1,other=2',
       links: [{ trace_id: traceId, span_id: spanId, attributes: { why: ['string', 'batch'], n: ['int', '1'] } }],
     }),
   ];
