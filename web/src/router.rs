@@ -1,0 +1,97 @@
+//! Every route on one screen. What is not listed here is not there.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+
+use crate::api::{logs, services, sql, status, tags, traces};
+use crate::error::{ApiError, Code};
+use crate::jaeger::{v1, v3};
+use crate::state::AppState;
+use crate::{guard, health, openapi, ui};
+
+/// The routes of `/api/v1`, and their list for the test that the OpenAPI document has them all.
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:path,)*) => {
+        #[cfg(test)]
+        pub(crate) const OWN: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn own() -> Router<AppState> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+routes! {
+    get  "/api/v1/traces"                       => traces::search,
+    get  "/api/v1/traces/{trace_id}"            => traces::trace,
+    get  "/api/v1/traces/{trace_id}/logs"       => logs::of_trace,
+    get  "/api/v1/traces/{trace_id}/spans/{span_id}" => traces::span,
+    get  "/api/v1/logs"                         => logs::search,
+    get  "/api/v1/logs/histogram"               => logs::histogram,
+    get  "/api/v1/logs/tail"                    => logs::tail,
+    get  "/api/v1/logs/{log_id}/context"        => logs::context,
+    get  "/api/v1/services"                     => services::list,
+    get  "/api/v1/services/{service}/operations" => services::operations,
+    get  "/api/v1/graph"                        => services::graph,
+    get  "/api/v1/tags"                         => tags::list,
+    get  "/api/v1/tags/{key}/values"            => tags::values,
+    post "/api/v1/sql"                          => sql::run,
+    get  "/api/v1/status"                       => status::status,
+    post "/api/v1/flush"                        => status::flush,
+}
+
+fn process() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::serve))
+}
+
+/// Jaeger's APIs: v1, which Grafana asks, and v3, which Jaeger's own UI asks.
+fn jaeger() -> Router<AppState> {
+    Router::new()
+        .route("/api/services", get(v1::services))
+        .route("/api/services/{service}/operations", get(v1::operation_names))
+        .route("/api/operations", get(v1::operations))
+        .route("/api/traces", get(v1::search))
+        .route("/api/traces/{trace_id}", get(v1::trace))
+        .route("/api/dependencies", get(v1::dependencies))
+        .route("/api/transform", post(v1::transform).layer(DefaultBodyLimit::max(MAX_TRANSFORM_BYTES)))
+        .route("/api/metrics/{kind}", get(v1::metrics))
+        .route("/api/v3/services", get(v3::services))
+        .route("/api/v3/operations", get(v3::operations))
+        .route("/api/v3/traces", get(v3::search))
+        .route("/api/v3/traces/{trace_id}", get(v3::trace))
+        .route("/api/v3/trace-summaries", get(v3::summaries))
+        .route("/api/v3/dependencies", get(v3::dependencies))
+}
+
+/// Of a body, unless a route says otherwise.
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// Of OTLP JSON that Jaeger's UI has us turn into its own form.
+const MAX_TRANSFORM_BYTES: usize = 32 << 20;
+
+/// The whole server. Jaeger's APIs are under their own base path and, where Jaeger's UI and scripts
+/// expect them, at the root.
+pub fn router(state: AppState) -> Router {
+    let hosts = guard::Hosts::of(state.about.http, &state.about.allowed_hosts);
+    Router::new()
+        .merge(own())
+        .merge(process())
+        .merge(jaeger())
+        .nest("/jaeger", jaeger())
+        .fallback(ui::serve)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CompressionLayer::new())
+        .layer(axum::middleware::from_fn_with_state(hosts, guard::guard))
+        .with_state(state)
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, format!("{method} is not a method of {}", uri.path()))
+}

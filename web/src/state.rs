@@ -1,0 +1,97 @@
+//! What handlers share: the engine, what is told of this process, and the end of its life.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use query::Engine;
+use storage::store::Clock;
+use tokio::sync::watch;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    pub(crate) engine: Engine,
+    pub(crate) about: Arc<About>,
+    counters: Arc<dyn Counters>,
+    clock: Clock,
+    closing: Arc<watch::Sender<bool>>,
+}
+
+/// What the process tells about itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    pub version: String,
+    pub data_dir: String,
+    pub http: SocketAddr,
+    /// `host:port`, as bound.
+    pub otlp_grpc: String,
+    pub otlp_http: String,
+    /// Names under which the server may be asked, besides loopback names and the bound address.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Numbers of other parts of the process for `/metrics`.
+pub trait Counters: Send + Sync {
+    fn read(&self) -> Vec<Counter>;
+}
+
+/// One sample in the terms of the Prometheus text format.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// With the prefix `clew_` and the suffix of its unit; counters end in `_total`.
+    pub name: String,
+    /// One line.
+    pub help: String,
+    pub kind: Kind,
+    pub labels: Vec<(&'static str, String)>,
+    pub value: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+}
+
+/// No counters: a process that only reads.
+impl Counters for () {
+    fn read(&self) -> Vec<Counter> {
+        Vec::new()
+    }
+}
+
+impl AppState {
+    pub fn new(engine: Engine, about: About, counters: Arc<dyn Counters>) -> Self {
+        let (closing, _) = watch::channel(false);
+        Self { engine, about: Arc::new(about), counters, clock: Clock::system(), closing: Arc::new(closing) }
+    }
+
+    /// The same with another clock, for tests.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    pub(crate) fn counters(&self) -> Vec<Counter> {
+        self.counters.read()
+    }
+
+    /// Ends streams that would never end by themselves.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Resolves when the server is told to stop.
+    pub(crate) async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // The sender lives as long as `self`, so that waiting cannot fail.
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
+}

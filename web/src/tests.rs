@@ -1,0 +1,6 @@
+//! The whole router, asked without a socket, over a real store.
+
+mod api;
+mod compat;
+mod sockets;
+mod world;
