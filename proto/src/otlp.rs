@@ -1,6 +1,7 @@
 //! OTLP: the protocol of OpenTelemetry.
 
 pub mod json;
+pub mod make;
 pub mod traces;
 pub mod view;
 
