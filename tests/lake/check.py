@@ -53,7 +53,7 @@ def counts(clew):
 
 def columns(clew, now):
     lake = attached(clew)
-    services = lake.execute('SELECT service, count(*) FROM lake.spans GROUP BY 1 ORDER BY 1').fetchall()
+    services = lake.execute('SELECT service_name, count(*) FROM lake.spans GROUP BY 1 ORDER BY 1').fetchall()
     assert services == [(f'service-{i}', TRACES * SPANS // 4) for i in range(4)], services
     names = lake.execute('SELECT count(DISTINCT name), count(DISTINCT trace_id) FROM lake.spans').fetchone()
     assert names == (SPANS, TRACES), names
