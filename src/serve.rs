@@ -65,8 +65,8 @@ fn about(config: &Config, http: std::net::SocketAddr, listeners: &collector::Lis
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_dir: data_dir.display().to_string(),
         http,
-        otlp_grpc: listeners.grpc_addr.to_string(),
-        otlp_http: listeners.http_addr.to_string(),
+        otlp_grpc: listeners.grpc_addr().to_string(),
+        otlp_http: listeners.http_addr().to_string(),
         allowed_hosts: config.allow_host.clone(),
     }
 }
@@ -94,7 +94,7 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + use<> {
 }
 
 /// SIGTERM, or Ctrl-C.
-async fn asked_to_stop() -> std::io::Result<()> {
+pub async fn asked_to_stop() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),
@@ -113,7 +113,7 @@ impl web::Counters for CollectorCounters {
             .filter_map(|(count, signal, value)| {
                 let (name, help, kind) = METRICS.iter().find(|(known, ..)| *known == count).map(|(_, n, h, k)| (*n, *h, *k))?;
                 let labels = signal.map(|signal| ("signal", signal.to_owned())).into_iter().collect();
-                Some(web::Counter { name, help, kind, labels, value: value as f64 })
+                Some(web::Counter { name: name.to_owned(), help: help.to_owned(), kind, labels, value: value as f64 })
             })
             .collect()
     }
