@@ -5,6 +5,7 @@
 The data stays in FOLDER: part of it comes under licences that forbid copying it.
 """
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -121,17 +122,37 @@ def orphans(clew, window, expected):
 
 
 def otel_gui(report, clew, folder):
-    """Parts of one trace sent one after the other: late root, links, logs."""
-    for name in sorted(path.name for path in folder.glob('*.json')):
-        report.case(f'otel-gui: {name} is taken', take, clew, (folder / name).read_bytes())
+    """Parts of one trace sent one after the other: late root, links, logs. Some files are no OTLP on purpose."""
+    for path in sorted(folder.glob('*.json')):
+        document = json.loads(path.read_bytes())
+        if is_otlp(document):
+            report.case(f'otel-gui: {path.name} is taken', take, clew, document)
+        else:
+            report.case(f'otel-gui: {path.name} is refused with a reason', refuse, clew, document)
     for name in ('sample-trace-late-root', 'sample-trace-ecommerce', 'sample-trace-orphan-span'):
         parts = [json.loads(path.read_bytes()) for path in sorted(folder.glob(f'{name}*.json'))]
         report.case(f'otel-gui: {name} ends up whole', whole, clew, parts)
 
 
-def take(clew, body):
-    signal = 'logs' if 'resourceLogs' in json.loads(body) else 'traces'
-    http.post(f'{clew.otlp_http}/v1/{signal}', body).expect(200)
+def is_otlp(document):
+    """One export request whose ids are hex, as the OTLP specification wants them."""
+    if not isinstance(document, dict):
+        return False
+    ids = re.findall(r'"(?:traceId|spanId|parentSpanId)": "([^"]*)"', json.dumps(document))
+    return all(re.fullmatch('([0-9a-fA-F]{2})*', one) for one in ids)
+
+
+def take(clew, document):
+    http.post(f'{clew.otlp_http}/v1/{signal(document)}', document).expect(200)
+
+
+def refuse(clew, document):
+    message = http.post(f'{clew.otlp_http}/v1/{signal(document)}', document).expect(400).json()['message']
+    assert 'hex' in message or 'expected an object' in message, message
+
+
+def signal(document):
+    return 'logs' if 'resourceLogs' in document else 'traces'
 
 
 def whole(clew, parts):
