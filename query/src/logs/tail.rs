@@ -42,9 +42,10 @@ const WINDOW: u64 = 1 << 16;
 impl Engine {
     /// Records appended from now on that the query selects. Ends when the store closes.
     pub fn log_tail(&self, query: LogQuery) -> impl Stream<Item = Result<TailEvent, QueryError>> + Send + use<> {
+        // In this order: what is appended meanwhile is after `since`, in no known segment, and a change.
         let changes = self.store().changes();
-        let since = self.store().last_sequence();
         let known = segments(&self.store().snapshot());
+        let since = self.store().last_sequence();
         let state = State {
             engine: self.clone(),
             changes,

@@ -1,8 +1,11 @@
 //! Rows of a few traces out of all sources, in bounded memory.
 
+use std::sync::Arc;
+
 use arrow::array::{AsArray, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::Schema;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use hashbrown::HashMap;
 use storage::ids::{SpanId, TraceId};
 use storage::scan::{Chunk, Read, ReadError};
@@ -145,17 +148,16 @@ impl Taking {
         let (kinds, status) = (columns.i32s(col::KIND)?, columns.i32s(col::STATUS_CODE)?);
         let mut services = Numbered::new(columns.strings(col::SERVICE_NAME)?);
         let mut names = Numbered::new(columns.strings(col::NAME)?);
-        let mut taken = Vec::new();
+        let (mut taken, mut found) = (Vec::new(), Vec::new());
         let batch = self.group.batches.len() as u32;
         for row in 0..columns.rows() {
             let Some(&trace) = traces.get(row).and_then(|id| self.numbers.get(&TraceId(id))) else { continue };
             let Some(id) = ids.get(row).map(SpanId) else { continue };
-            let spans = &mut self.group.traces[trace].1;
-            if spans.len() >= self.most_spans {
+            if self.group.traces[trace].1.len() + found.len() >= self.most_spans {
                 self.cut += 1;
                 continue;
             }
-            spans.push(SpanRow {
+            let span = SpanRow {
                 id,
                 parent: parents.get(row).map(SpanId),
                 start: starts[row],
@@ -166,22 +168,30 @@ impl Taking {
                 name: names.number(row, &mut self.group.texts),
                 stored: (source, chunk.rows[row]),
                 place: (batch, taken.len() as u32),
-            });
+            };
+            found.push((trace, span));
             taken.push(row as u32);
         }
         if !taken.is_empty() {
+            // First, for the spans name their place in it.
             self.keep(&chunk.batch, taken)?;
         }
+        found.into_iter().for_each(|(trace, span)| self.group.traces[trace].1.push(span));
         Ok(())
     }
 
     fn keep(&mut self, batch: &RecordBatch, rows: Vec<u32>) -> Result<(), ReadError> {
         let wanted: Vec<usize> = self.values.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
         self.bytes += rows.len() * ROW_BYTES;
-        let kept = batch
-            .project(&wanted)
-            .and_then(|values| take_record_batch(&values, &UInt32Array::from(rows)))
-            .map_err(|error| damaged(error.to_string()))?;
+        let kept = match wanted.as_slice() {
+            [] => RecordBatch::try_new_with_options(
+                Arc::new(Schema::empty()),
+                Vec::new(),
+                &RecordBatchOptions::new().with_row_count(Some(rows.len())),
+            ),
+            wanted => batch.project(wanted).and_then(|values| take_record_batch(&values, &UInt32Array::from(rows))),
+        };
+        let kept = kept.map_err(|error| damaged(error.to_string()))?;
         let texts = kept.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
         self.bytes += texts.map(|text| text.value_data().len()).sum::<usize>();
         self.group.batches.push(kept);
