@@ -34,6 +34,9 @@ pub(super) enum Kind {
     Fixed32,
     Fixed64,
     Sfixed64,
+    /// `fixed64` of ns. A negative number is taken for the 64 bits it is made of: senders that compute with signed
+    /// times write them, and refusing one would lose its neighbours.
+    Time,
     Double,
     /// The names of the numbers from 0, without their common prefix.
     Enum(&'static str, &'static [&'static str]),
@@ -53,7 +56,7 @@ const fn either(name: &'static str, number: u32, kind: Kind) -> Field {
 }
 
 use Kind::{
-    Bool, Bytes, Double, Enum, Fixed32, Fixed64, Id, Int32, Int64, Message, Sfixed64, Sint32, String, Uint32, Uint64,
+    Bool, Bytes, Double, Enum, Fixed32, Fixed64, Id, Int32, Int64, Message, Sfixed64, Sint32, String, Time, Uint32, Uint64,
 };
 
 pub(super) static TRACES: Shape = Shape { fields: &[many("resourceSpans", 1, Message(&RESOURCE_SPANS))] };
@@ -119,8 +122,8 @@ static SPAN: Shape = Shape {
         one("parentSpanId", 4, Id),
         one("name", 5, String),
         one("kind", 6, SPAN_KIND),
-        one("startTimeUnixNano", 7, Fixed64),
-        one("endTimeUnixNano", 8, Fixed64),
+        one("startTimeUnixNano", 7, Time),
+        one("endTimeUnixNano", 8, Time),
         many("attributes", 9, Message(&KEY_VALUE)),
         one("droppedAttributesCount", 10, Uint32),
         many("events", 11, Message(&EVENT)),
@@ -134,7 +137,7 @@ static SPAN: Shape = Shape {
 const SPAN_KIND: Kind = Enum("SPAN_KIND_", &["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]);
 static EVENT: Shape = Shape {
     fields: &[
-        one("timeUnixNano", 1, Fixed64),
+        one("timeUnixNano", 1, Time),
         one("name", 2, String),
         many("attributes", 3, Message(&KEY_VALUE)),
         one("droppedAttributesCount", 4, Uint32),
@@ -169,7 +172,7 @@ static SCOPE_LOGS: Shape = Shape {
 };
 static LOG_RECORD: Shape = Shape {
     fields: &[
-        one("timeUnixNano", 1, Fixed64),
+        one("timeUnixNano", 1, Time),
         one("severityNumber", 2, SEVERITY),
         one("severityText", 3, String),
         one("body", 5, Message(&ANY_VALUE)),
@@ -178,7 +181,7 @@ static LOG_RECORD: Shape = Shape {
         one("flags", 8, Fixed32),
         one("traceId", 9, Id),
         one("spanId", 10, Id),
-        one("observedTimeUnixNano", 11, Fixed64),
+        one("observedTimeUnixNano", 11, Time),
         one("eventName", 12, String),
     ],
 };
@@ -255,8 +258,8 @@ static SUMMARY: Shape = Shape { fields: &[many("dataPoints", 1, Message(&SUMMARY
 
 static NUMBER_POINT: Shape = Shape {
     fields: &[
-        one("startTimeUnixNano", 2, Fixed64),
-        one("timeUnixNano", 3, Fixed64),
+        one("startTimeUnixNano", 2, Time),
+        one("timeUnixNano", 3, Time),
         either("asDouble", 4, Double),
         many("exemplars", 5, Message(&EXEMPLAR)),
         either("asInt", 6, Sfixed64),
@@ -266,8 +269,8 @@ static NUMBER_POINT: Shape = Shape {
 };
 static HISTOGRAM_POINT: Shape = Shape {
     fields: &[
-        one("startTimeUnixNano", 2, Fixed64),
-        one("timeUnixNano", 3, Fixed64),
+        one("startTimeUnixNano", 2, Time),
+        one("timeUnixNano", 3, Time),
         one("count", 4, Fixed64),
         one("sum", 5, Double),
         many("bucketCounts", 6, Fixed64),
@@ -282,8 +285,8 @@ static HISTOGRAM_POINT: Shape = Shape {
 static EXPONENTIAL_POINT: Shape = Shape {
     fields: &[
         many("attributes", 1, Message(&KEY_VALUE)),
-        one("startTimeUnixNano", 2, Fixed64),
-        one("timeUnixNano", 3, Fixed64),
+        one("startTimeUnixNano", 2, Time),
+        one("timeUnixNano", 3, Time),
         one("count", 4, Fixed64),
         one("sum", 5, Double),
         one("scale", 6, Sint32),
@@ -300,8 +303,8 @@ static EXPONENTIAL_POINT: Shape = Shape {
 static BUCKETS: Shape = Shape { fields: &[one("offset", 1, Sint32), many("bucketCounts", 2, Uint64)] };
 static SUMMARY_POINT: Shape = Shape {
     fields: &[
-        one("startTimeUnixNano", 2, Fixed64),
-        one("timeUnixNano", 3, Fixed64),
+        one("startTimeUnixNano", 2, Time),
+        one("timeUnixNano", 3, Time),
         one("count", 4, Fixed64),
         one("sum", 5, Double),
         many("quantileValues", 6, Message(&QUANTILE)),
@@ -312,7 +315,7 @@ static SUMMARY_POINT: Shape = Shape {
 static QUANTILE: Shape = Shape { fields: &[one("quantile", 1, Double), one("value", 2, Double)] };
 static EXEMPLAR: Shape = Shape {
     fields: &[
-        one("timeUnixNano", 2, Fixed64),
+        one("timeUnixNano", 2, Time),
         either("asDouble", 3, Double),
         one("spanId", 4, Id),
         one("traceId", 5, Id),

@@ -209,7 +209,7 @@ fn wire_type(kind: Kind) -> WireType {
             WireType::Varint
         }
         Kind::Fixed32 => WireType::ThirtyTwoBit,
-        Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => WireType::SixtyFourBit,
+        Kind::Fixed64 | Kind::Sfixed64 | Kind::Time | Kind::Double => WireType::SixtyFourBit,
     }
 }
 
@@ -293,15 +293,16 @@ fn bounds(kind: Kind) -> (i128, i128) {
         Kind::Int32 | Kind::Sint32 => (i32::MIN.into(), i32::MAX.into()),
         Kind::Uint32 | Kind::Fixed32 => (0, u32::MAX.into()),
         Kind::Uint64 | Kind::Fixed64 => (0, u64::MAX.into()),
+        Kind::Time => (i64::MIN.into(), u64::MAX.into()),
         _ => (i64::MIN.into(), i64::MAX.into()),
     }
 }
 
-/// `value` is within the bounds of `kind`, so that no cast here loses anything.
+/// `value` is within the bounds of `kind`, so that no cast here loses a bit.
 fn write_integer(kind: Kind, value: i128, output: &mut Vec<u8>) {
     match kind {
         Kind::Fixed32 => output.extend_from_slice(&(value as u32).to_le_bytes()),
-        Kind::Fixed64 | Kind::Sfixed64 => output.extend_from_slice(&(value as u64).to_le_bytes()),
+        Kind::Fixed64 | Kind::Sfixed64 | Kind::Time => output.extend_from_slice(&(value as u64).to_le_bytes()),
         Kind::Sint32 => {
             let value = value as i32;
             encode_varint(u64::from(((value << 1) ^ (value >> 31)) as u32), output);
