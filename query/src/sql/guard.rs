@@ -198,7 +198,8 @@ mod tests {
             "BEGIN",
             "USE x",
             "DESCRIBE spans",
-            "SELECT FROM WHERE",
+            "SELEC 1",
+            "SELECT 1 FROM (SELECT 2",
             "SELECT 'unfinished",
         ] {
             assert_ne!(message(text), "fine", "{text}");

@@ -119,6 +119,10 @@ fn explain(error: DataFusionError, deadline: &Deadline) -> QueryError {
     }
     match error.find_root() {
         DataFusionError::ResourcesExhausted(what) => QueryError::TooLarge(what.clone()),
+        // DataFusion takes a pattern that the query brings for a fault of its own.
+        DataFusionError::Internal(what) if what.contains("Regular expression did not compile") => {
+            QueryError::bad(what.clone())
+        }
         DataFusionError::Internal(what) => QueryError::Internal(what.clone()),
         DataFusionError::IoError(what) => QueryError::Internal(what.to_string()),
         DataFusionError::ExecutionJoin(what) => QueryError::Internal(what.to_string()),

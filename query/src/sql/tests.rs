@@ -115,6 +115,7 @@ async fn groups_and_ids_read_well() {
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_reach_the_store() {
     let stored = store(Limits::default()).await;
+    stored.engine.store().flush().await.expect("flushed");
     let read = |text: &'static str| {
         let stored = &stored;
         async move { ask(stored, text).await.expect("rows").notes.rows_read }
