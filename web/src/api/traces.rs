@@ -55,6 +55,7 @@ pub(crate) async fn search(
 #[into_params(parameter_in = Query)]
 pub(crate) struct ViewParams {
     /// `skeleton`: columns for the waterfall of a large trace; see Skeleton.
+    #[param(inline)]
     view: Option<View>,
 }
 
