@@ -28,7 +28,7 @@ const OWNED_BY: &[(&str, &[&str])] = &[
     ("rust-embed", &["web"]),
 ];
 
-/// Longest file and longest test file, lines. A file that grows past it has a second idea in it.
+/// Longest file, lines. A file that grows past it has a second idea in it.
 const LONGEST: usize = 600;
 
 #[test]
@@ -121,7 +121,7 @@ fn dependency_lines(folder: &str) -> Vec<(String, String)> {
     let manifest = manifest(folder);
     ["dependencies", "dev-dependencies", "build-dependencies"]
         .iter()
-        .filter_map(|section| manifest.get(section).and_then(toml::Value::as_table))
+        .filter_map(|section| manifest.get(*section).and_then(toml::Value::as_table))
         .flat_map(|table| table.iter().map(|(name, value)| (name.clone(), value.to_string())))
         .collect()
 }
