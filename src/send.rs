@@ -1,11 +1,13 @@
 //! Sends OTLP requests over HTTP, as an exporter does: compressed, and again when told to wait.
 
+use std::error::Error;
 use std::io::Write;
 use std::time::Duration;
 
-use proto::otlp::messages::collector::logs::v1::ExportLogsServiceRequest;
-use proto::otlp::messages::collector::trace::v1::ExportTraceServiceRequest;
-use proto::prost::Message;
+use bytes::Bytes;
+use proto::Message;
+use proto::otlp::messages::collector::trace::v1::ExportTraceServiceResponse;
+use proto::rpc::Signal;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 
@@ -13,87 +15,103 @@ use crate::Failure;
 
 /// Attempts before a request is given up.
 const ATTEMPTS: u32 = 8;
+const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
-/// A connection to an OTLP/HTTP endpoint.
-pub struct Sender {
+/// A connection to an OTLP/HTTP endpoint; clones share it.
+#[derive(Clone)]
+pub(crate) struct Sender {
     client: reqwest::Client,
     endpoint: String,
 }
 
 /// What became of a request that was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
-    /// Bytes on the wire.
-    pub bytes: u64,
-    /// What the receiver said of rows that it did not take.
-    pub rejected: Option<String>,
+pub(crate) struct Sent {
+    /// Rows that the receiver did not take.
+    pub(crate) rejected: u64,
+    /// What it said of them; also a warning where it took all.
+    pub(crate) message: String,
 }
 
 impl Sender {
     /// `endpoint` is the base URL, such as `http://127.0.0.1:4318`.
-    pub fn new(endpoint: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(endpoint: &str) -> Result<Self, Failure> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         if !endpoint.starts_with("http://") {
             return Err(Failure::Usage(format!("`{endpoint}` is no http:// address")));
         }
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().map_err(Failure::failed)?;
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(ANSWER_WITHIN)
+            // What is sent to a local collector is nobody else's concern.
+            .no_proxy()
+            .build()
+            .map_err(Failure::failed)?;
         Ok(Self { client, endpoint })
     }
 
-    pub async fn traces(&self, request: &ExportTraceServiceRequest) -> Result<Sent, Failure> {
-        self.protobuf("traces", request.encode_to_vec()).await
+    /// Asks once whether OTLP/HTTP is spoken there, by an empty request. The error says how to start it.
+    pub(crate) async fn probe(&self) -> Result<(), Failure> {
+        let hint = "start it with `clew serve` (OTLP/HTTP listens on 127.0.0.1:4318), or name another with --endpoint";
+        let request = self.client.post(self.url(Signal::Traces)).header(CONTENT_TYPE, "application/x-protobuf");
+        match request.body(Bytes::new()).send().await {
+            Ok(answer) if answer.status().is_success() || retryable(answer.status()) => Ok(()),
+            Ok(answer) => Err(Failure::failed(format!(
+                "{} answers {} to OTLP: is that clew? {hint}",
+                self.endpoint,
+                answer.status()
+            ))),
+            Err(error) => {
+                Err(Failure::failed(format!("nothing answers at {} ({}): {hint}", self.endpoint, cause(&error))))
+            }
+        }
     }
 
-    pub async fn logs(&self, request: &ExportLogsServiceRequest) -> Result<Sent, Failure> {
-        self.protobuf("logs", request.encode_to_vec()).await
-    }
-
-    /// `signal` is `traces`, `logs` or `metrics`.
-    pub async fn protobuf(&self, signal: &str, body: Vec<u8>) -> Result<Sent, Failure> {
-        self.post(signal, "application/x-protobuf", body).await
-    }
-
-    pub async fn json(&self, signal: &str, body: Vec<u8>) -> Result<Sent, Failure> {
-        self.post(signal, "application/json", body).await
-    }
-
-    /// Retries what OTLP says may be retried (429, 502, 503, 504, and no answer), with the wait that the
-    /// receiver asks for.
-    async fn post(&self, signal: &str, content_type: &str, body: Vec<u8>) -> Result<Sent, Failure> {
-        let url = format!("{}/v1/{signal}", self.endpoint);
-        let body = bytes::Bytes::from(gzip(&body).map_err(Failure::failed)?);
+    /// Sends the protobuf of an export request. Retries what OTLP says may be retried (429, 502, 503, 504,
+    /// and no answer), with the wait that the receiver asks for.
+    pub(crate) async fn send(&self, signal: Signal, request: &[u8]) -> Result<Sent, Failure> {
+        let url = self.url(signal);
+        let body = Bytes::from(gzip(request).map_err(Failure::failed)?);
         let mut problem = String::new();
+        let mut wait = Duration::ZERO;
         for attempt in 0..ATTEMPTS {
-            let request = self
-                .client
-                .post(&url)
-                .header(CONTENT_TYPE, content_type)
-                .header(CONTENT_ENCODING, "gzip")
-                .body(body.clone());
-            let mut wait = Duration::from_millis(200 << attempt.min(6));
-            match request.send().await {
+            tokio::time::sleep(wait).await;
+            wait = FIRST_WAIT * (1 << attempt);
+            match self.attempt(&url, body.clone()).await {
                 Ok(answer) if answer.status().is_success() => {
-                    let bytes = body.len() as u64;
-                    let answer = answer.bytes().await.map_err(Failure::failed)?;
-                    return Ok(Sent { bytes, rejected: rejection(content_type, &answer) });
+                    let sent = answer.bytes().await.map_err(Failure::failed)?;
+                    return read_answer(&sent).map_err(|error| Failure::failed(format!("{url}: {error}")));
                 }
                 Ok(answer) if retryable(answer.status()) => {
-                    problem = format!("{url}: {}", answer.status());
-                    if let Some(asked) = retry_after(&answer) {
-                        wait = asked;
-                    }
+                    problem = format!("{url}: {} after {ATTEMPTS} attempts", answer.status());
+                    wait = retry_after(&answer).unwrap_or(wait).min(LONGEST_WAIT);
                 }
                 Ok(answer) => {
                     let status = answer.status();
                     let text = answer.text().await.unwrap_or_default();
                     return Err(Failure::failed(format!("{url}: {status} {}", text.trim())));
                 }
-                Err(error) => problem = format!("{url}: {error}"),
+                Err(error) => problem = format!("{url}: {} after {ATTEMPTS} attempts", cause(&error)),
             }
-            tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
         }
         Err(Failure::Failed(problem))
+    }
+
+    async fn attempt(&self, url: &str, body: Bytes) -> reqwest::Result<reqwest::Response> {
+        let request = self.client.post(url).header(CONTENT_TYPE, "application/x-protobuf");
+        request.header(CONTENT_ENCODING, "gzip").body(body).send().await
+    }
+
+    fn url(&self, signal: Signal) -> String {
+        let name = match signal {
+            Signal::Traces => "traces",
+            Signal::Logs => "logs",
+            Signal::Metrics => "metrics",
+        };
+        format!("{}/v1/{name}", self.endpoint)
     }
 }
 
@@ -111,15 +129,20 @@ fn retry_after(answer: &reqwest::Response) -> Option<Duration> {
     answer.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
-/// The message of a partial success. The three signals share its shape: field 1 holds a count and a text.
-fn rejection(content_type: &str, answer: &[u8]) -> Option<String> {
-    use proto::otlp::messages::collector::trace::v1::ExportTraceServiceResponse;
-    if content_type == "application/json" {
-        let answer: serde_json::Value = serde_json::from_slice(answer).ok()?;
-        return Some(answer.get("partialSuccess")?.get("errorMessage")?.as_str()?.to_owned()).filter(|m| !m.is_empty());
+/// The innermost cause, such as "Connection refused": the outer ones repeat the address.
+fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
     }
-    let partial = ExportTraceServiceResponse::decode(answer).ok()?.partial_success?;
-    (partial.rejected_spans > 0).then_some(partial.error_message)
+    innermost.to_string()
+}
+
+/// The three signals share the shape of a partial success: field 1 holds a count and a text.
+fn read_answer(answer: &[u8]) -> Result<Sent, proto::DecodeError> {
+    let partial = ExportTraceServiceResponse::decode(answer)?.partial_success.unwrap_or_default();
+    let rejected = u64::try_from(partial.rejected_spans).unwrap_or(0);
+    Ok(Sent { rejected, message: partial.error_message })
 }
 
 #[cfg(test)]
@@ -127,12 +150,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partial_success_is_read_in_both_forms() {
-        let json = br#"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"bad id"}}"#;
-        assert_eq!(rejection("application/json", json), Some("bad id".to_owned()));
-        assert_eq!(rejection("application/json", b"{}"), None);
-        assert_eq!(rejection("application/x-protobuf", b""), None);
-        assert_eq!(rejection("application/x-protobuf", b"\x0a\x0a\x08\x01\x12\x06bad id"), Some("bad id".to_owned()));
+    fn a_partial_success_is_read() {
+        assert_eq!(read_answer(b""), Ok(Sent::default()));
+        let partial = Sent { rejected: 1, message: "bad id".to_owned() };
+        assert_eq!(read_answer(b"\x0a\x0a\x08\x01\x12\x06bad id"), Ok(partial));
+        assert!(read_answer(b"<html>").is_err());
     }
 
     #[test]
