@@ -87,7 +87,7 @@ impl Plan {
 }
 
 fn step(spanset: &Spanset, expressions: &mut Vec<SpanFilter>) -> Result<Step, QueryError> {
-    let mut steps = |parts: &[Spanset], expressions: &mut Vec<SpanFilter>| {
+    let steps = |parts: &[Spanset], expressions: &mut Vec<SpanFilter>| {
         parts.iter().map(|part| step(part, expressions)).collect::<Result<Vec<_>, _>>()
     };
     Ok(match spanset {
