@@ -29,9 +29,9 @@ pub struct Options {
     #[arg(long, env = "CLEW_RETENTION", value_parser = parse_duration)]
     #[serde(deserialize_with = "duration")]
     retention: Option<Duration>,
-    /// A further name or address that browsers may use for the UI; may be repeated
-    #[arg(long = "allow-host", env = "CLEW_ALLOW_HOST", value_delimiter = ',')]
-    allow_host: Vec<String>,
+    /// Further names or addresses under which the UI may be asked for, with commas between
+    #[arg(long, env = "CLEW_ALLOWED_HOSTS", value_delimiter = ',')]
+    allowed_hosts: Vec<String>,
     /// TOML file with the same keys
     #[arg(long, env = "CLEW_CONFIG")]
     #[serde(skip)]
@@ -46,7 +46,7 @@ pub struct Config {
     pub otlp_grpc: SocketAddr,
     pub otlp_http: SocketAddr,
     pub retention: Option<Duration>,
-    pub allow_host: Vec<String>,
+    pub allowed_hosts: Vec<String>,
 }
 
 impl Options {
@@ -60,7 +60,7 @@ impl Options {
             otlp_grpc: self.otlp_grpc.or(file.otlp_grpc).unwrap_or_else(|| local(4317)),
             otlp_http: self.otlp_http.or(file.otlp_http).unwrap_or_else(|| local(4318)),
             retention: self.retention.or(file.retention),
-            allow_host: if self.allow_host.is_empty() { file.allow_host } else { self.allow_host },
+            allowed_hosts: if self.allowed_hosts.is_empty() { file.allowed_hosts } else { self.allowed_hosts },
         })
     }
 }

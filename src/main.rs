@@ -40,6 +40,14 @@ enum Command {
     Check(check::Options),
 }
 
+/// Connections and segments are files; the soft limit of 1024 that shells give is soon reached.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // The soft limit may always rise to the hard one; if not, the old one stays.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
 /// What ends the program other than well.
 enum Failure {
     /// The command line or the configuration is wrong: exit 2.
@@ -56,6 +64,7 @@ impl Failure {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    raise_file_limit();
     let run = || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
         runtime.block_on(async {

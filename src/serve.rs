@@ -45,8 +45,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         Arc::new(CollectorCounters(counters.clone())),
     );
     let queries = tokio::spawn(web::serve(page, state, stopped(&stop)));
-    let ingest =
-        tokio::spawn(collector::serve(listeners, receivers, store.clone(), counters, stopped(&stop)));
+    let ingest = tokio::spawn(collector::serve(listeners, receivers, store.clone(), counters, stopped(&stop)));
 
     asked_to_stop().await.map_err(Failure::failed)?;
     tracing::info!("stopping");
@@ -67,7 +66,7 @@ fn about(config: &Config, http: std::net::SocketAddr, listeners: &collector::Lis
         http,
         otlp_grpc: listeners.grpc_addr().to_string(),
         otlp_http: listeners.http_addr().to_string(),
-        allowed_hosts: config.allow_host.clone(),
+        allowed_hosts: config.allowed_hosts.clone(),
     }
 }
 
@@ -111,7 +110,8 @@ impl web::Counters for CollectorCounters {
             .read()
             .into_iter()
             .filter_map(|(count, signal, value)| {
-                let (name, help, kind) = METRICS.iter().find(|(known, ..)| *known == count).map(|(_, n, h, k)| (*n, *h, *k))?;
+                let (name, help, kind) =
+                    METRICS.iter().find(|(known, ..)| *known == count).map(|(_, n, h, k)| (*n, *h, *k))?;
                 let labels = signal.map(|signal| ("signal", signal.to_owned())).into_iter().collect();
                 Some(web::Counter { name: name.to_owned(), help: help.to_owned(), kind, labels, value: value as f64 })
             })
@@ -127,7 +127,12 @@ const METRICS: &[Metric] = &[
     ("accepted_rows", "clew_otlp_accepted_total", "Spans, log records and points stored.", web::Kind::Counter),
     ("rejected_rows", "clew_otlp_rejected_total", "Rows told to the sender as not storable.", web::Kind::Counter),
     ("duplicate_requests", "clew_otlp_duplicates_total", "Requests that had been stored before.", web::Kind::Counter),
-    ("refused_busy", "clew_otlp_refused_busy_total", "Requests refused for now; the sender retries.", web::Kind::Counter),
+    (
+        "refused_busy",
+        "clew_otlp_refused_busy_total",
+        "Requests refused for now; the sender retries.",
+        web::Kind::Counter,
+    ),
     ("refused_too_large", "clew_otlp_refused_too_large_total", "Requests over a limit.", web::Kind::Counter),
     ("refused_bad", "clew_otlp_refused_bad_total", "Requests that cannot be read.", web::Kind::Counter),
     ("refused_slow", "clew_otlp_refused_slow_total", "Requests whose body did not arrive.", web::Kind::Counter),

@@ -101,7 +101,10 @@ fn request(by_service: Vec<Vec<Span>>) -> ExportTraceServiceRequest {
         .filter(|(_, spans)| !spans.is_empty())
         .map(|(service, spans)| ResourceSpans {
             resource: Some(Resource {
-                attributes: vec![text("service.name", format!("service-{service}")), text("host.name", "bench".to_owned())],
+                attributes: vec![
+                    text("service.name", format!("service-{service}")),
+                    text("host.name", "bench".to_owned()),
+                ],
                 ..Resource::default()
             }),
             scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],

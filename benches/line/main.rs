@@ -112,15 +112,22 @@ async fn queries(server: &Server, load: &Load) {
     let search = |query: &str| format!("/api/v1/traces?{all}&q={}", server::escape(query));
     for (name, queries) in [
         ("search, newest of all", vec![search("")]),
-        ("search, service and operation", (0..10).map(|n| search(&format!("service:service-{n} operation:op-{n}"))).collect()),
+        (
+            "search, service and operation",
+            (0..10).map(|n| search(&format!("service:service-{n} operation:op-{n}"))).collect(),
+        ),
         ("search, one attribute of 97 000 pairs", load.pairs(20).map(|(k, v)| search(&format!("{k}={v}"))).collect()),
-        ("search, two attributes", load.pairs(20).map(|(k, v)| search(&format!("{k}={v} service:service-3"))).collect()),
+        (
+            "search, two attributes",
+            load.pairs(20).map(|(k, v)| search(&format!("{k}={v} service:service-3"))).collect(),
+        ),
         ("search, errors", vec![search("error")]),
         ("search, slow (1 in 1000)", vec![search("duration>999ms")]),
     ] {
         time(server, name, &queries, "≤ 5 ms at 10M").await;
     }
-    time(server, "service graph of all spans", &[format!("/api/v1/graph?{all}")], "≤ 3 ms for 24 h (rollups: issue 4)").await;
+    time(server, "service graph of all spans", &[format!("/api/v1/graph?{all}")], "≤ 3 ms for 24 h (rollups: issue 4)")
+        .await;
 }
 
 async fn time(server: &Server, what: &str, paths: &[String], goal: &str) {

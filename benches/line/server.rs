@@ -28,13 +28,8 @@ impl Server {
         BufReader::new(out).read_line(&mut line).expect("the line of addresses");
         let bound: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         let url = |key: &str| format!("http://{}", bound[key].as_str().expect("an address"));
-        let server = Self {
-            child,
-            client: reqwest::Client::new(),
-            http: url("http"),
-            otlp: url("otlp_http"),
-            _data: data,
-        };
+        let server =
+            Self { child, client: reqwest::Client::new(), http: url("http"), otlp: url("otlp_http"), _data: data };
         while !server.ready().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -89,6 +84,12 @@ impl Drop for Server {
 /// For a query string.
 pub fn escape(text: &str) -> String {
     text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b"-._".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-._".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect()
 }

@@ -61,7 +61,11 @@ pub(crate) enum LogExpr {
     Span(SpanId),
     /// `trace_id:*`
     HasTrace,
-    Attribute { scope: Option<LogScope>, key: String, test: AttributeTest },
+    Attribute {
+        scope: Option<LogScope>,
+        key: String,
+        test: AttributeTest,
+    },
     /// From the same process.
     Origin(Origin),
 }

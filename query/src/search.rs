@@ -69,7 +69,8 @@ impl Position {
 
     fn parse(cursor: &str) -> Result<Self, QueryError> {
         let mut bytes = [0; 24];
-        hex::decode_to_slice(cursor, &mut bytes).map_err(|_| QueryError::bad("the cursor is not one of a page of traces"))?;
+        hex::decode_to_slice(cursor, &mut bytes)
+            .map_err(|_| QueryError::bad("the cursor is not one of a page of traces"))?;
         let (mut key, mut trace) = ([0; 8], [0; 16]);
         key.copy_from_slice(&bytes[..8]);
         trace.copy_from_slice(&bytes[8..]);

@@ -40,7 +40,11 @@ impl TraceQuery {
     /// [`QueryError::Bad`] with the byte position.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         check_length(text)?;
-        if text.trim_start().starts_with(['{', '(']) { Self::traceql(text) } else { short::parse(text).map(Self::filter) }
+        if text.trim_start().starts_with(['{', '(']) {
+            Self::traceql(text)
+        } else {
+            short::parse(text).map(Self::filter)
+        }
     }
 
     /// TraceQL only. A metrics query is an error: it selects no spans.

@@ -101,7 +101,7 @@ impl LiveBatch {
 }
 
 /// Adds a batch at the end; neighbours of like size are merged.
-pub fn push(batches: &mut Vec<Arc<LiveBatch>>, new: LiveBatch) {
+pub(crate) fn push(batches: &mut Vec<Arc<LiveBatch>>, new: LiveBatch) {
     batches.push(Arc::new(new));
     while let [.., before, last] = batches.as_slice() {
         let rows = before.row_count() + last.row_count();

@@ -30,7 +30,8 @@ pub struct Lake {
 impl Lake {
     /// `root` is created if it is missing.
     pub fn open(root: &Path) -> Result<Self, LakeError> {
-        let failed = |error: &dyn std::fmt::Display| LakeError { file: root.display().to_string(), what: error.to_string() };
+        let failed =
+            |error: &dyn std::fmt::Display| LakeError { file: root.display().to_string(), what: error.to_string() };
         std::fs::create_dir_all(root).map_err(|error| failed(&error))?;
         let root = root.canonicalize().map_err(|error| failed(&error))?;
         let objects = LocalFileSystem::new_with_prefix(&root).map_err(|error| failed(&error))?;
@@ -66,7 +67,9 @@ impl Lake {
         let failed = |error: object_store::Error| LakeError { file: "list".to_owned(), what: error.to_string() };
         self.objects
             .list(None)
-            .map_ok(|object| (object.location.to_string(), object.last_modified.timestamp_nanos_opt().unwrap_or(i64::MAX)))
+            .map_ok(|object| {
+                (object.location.to_string(), object.last_modified.timestamp_nanos_opt().unwrap_or(i64::MAX))
+            })
             .try_collect()
             .await
             .map_err(failed)

@@ -128,7 +128,10 @@ impl Segment {
     }
 
     /// Chunks of rows that may match, in row order.
-    pub fn read(&self, read: &Read<'_>) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
+    pub fn read(
+        &self,
+        read: &Read<'_>,
+    ) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
         let readers = self.readers()?;
         let ranges = self.ranges(&readers, read)?;
         if ranges.is_empty() {
@@ -160,7 +163,13 @@ impl Segment {
         project(&batch, columns).map_err(|error| arrow_error(blob, error))
     }
 
-    pub fn terms(&self, field: Field, prefix: &[u8], limit: usize, found: &mut BTreeSet<Vec<u8>>) -> Result<(), ReadError> {
+    pub fn terms(
+        &self,
+        field: Field,
+        prefix: &[u8],
+        limit: usize,
+        found: &mut BTreeSet<Vec<u8>>,
+    ) -> Result<(), ReadError> {
         self.readers()?.index.terms(field, prefix, limit, found)
     }
 

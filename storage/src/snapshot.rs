@@ -118,7 +118,10 @@ impl Source {
     }
 
     /// Chunks of rows that may match, in row order. Blocking.
-    pub fn read(&self, read: &Read<'_>) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
+    pub fn read(
+        &self,
+        read: &Read<'_>,
+    ) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
         match self {
             Source::Live(batch) => Ok(Box::new(batch.read(read)?.into_iter().map(Ok))),
             Source::Stored(segment) => segment.read(read),

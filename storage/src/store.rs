@@ -24,9 +24,9 @@ use crate::schema::Table;
 use crate::segment::ReaderCache;
 use crate::snapshot::View;
 pub use crate::snapshot::{Snapshot, Source};
+use crate::wal::{DedupeWindow, Wal, WalError};
 pub use flush::WriteError;
 pub(crate) use open::{CATALOG_FILE, LAKE_DIR, WAL_DIR, lock};
-use crate::wal::{DedupeWindow, Wal, WalError};
 
 /// What kind of rows a request holds. The number is written in the log: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,6 +161,8 @@ pub struct Store {
     /// that it knows: every request up to a sequence is in the buffer.
     gate: RwLock<()>,
     last_sequence: AtomicU64,
+    /// Requests up to it are in segments.
+    checkpoint: AtomicU64,
     requests: Mutex<Requests>,
     /// One flush, compaction or retention at a time.
     maintenance: tokio::sync::Mutex<()>,

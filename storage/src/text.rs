@@ -71,7 +71,10 @@ mod tests {
 
     #[test]
     fn chinese_is_found_inside_a_sentence() {
-        assert_eq!(words("正在创建ODPS临时表成功"), ["正在", "在创", "创建", "建", "odps", "临时", "时表", "表成", "成功", "功"]);
+        assert_eq!(
+            words("正在创建ODPS临时表成功"),
+            ["正在", "在创", "创建", "建", "odps", "临时", "时表", "表成", "成功", "功"]
+        );
         assert_eq!(words("库"), ["库"]);
     }
 

@@ -199,4 +199,40 @@ mod tests {
         assert!(file.is_known(&headers(header::IF_NONE_MATCH, "\"0\", W/\"1\"")));
         assert!(!file.is_known(&headers(header::IF_NONE_MATCH, "W/\"2\"")));
     }
+
+    /// The committed build is of the committed sources: the rule is in `web/ui/vite.config.ts`.
+    #[test]
+    fn dist_was_built_from_these_sources() {
+        use sha2::Digest;
+
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("ui");
+        let mut names: Vec<String> =
+            ["index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts"]
+                .map(str::to_owned)
+                .to_vec();
+        list(&root, "src", &mut names);
+        names.sort();
+        let mut hash = sha2::Sha256::new();
+        for name in names {
+            let contents = std::fs::read(root.join(&name)).expect("a source");
+            hash.update(name.as_bytes());
+            hash.update([0]);
+            hash.update(contents.len().to_string());
+            hash.update([0]);
+            hash.update(contents);
+        }
+        let built = std::fs::read_to_string(root.join("dist/source.sha256")).expect("the hash of the build");
+        assert_eq!(hex::encode(hash.finalize()), built.trim(), "run `npm run build` in web/ui and commit dist");
+    }
+
+    fn list(root: &std::path::Path, folder: &str, names: &mut Vec<String>) {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder").flatten() {
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                list(root, &name, names);
+            } else {
+                names.push(name);
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
-use arrow::datatypes::{Int32Type, UInt64Type};
+use arrow::datatypes::Int32Type;
 use hashbrown::{HashSet, HashTable};
 
 use crate::attrs;
@@ -13,7 +13,7 @@ use crate::text;
 
 /// Distinct terms of the rows of one block, in the order first met. Reused from block to block.
 #[derive(Default)]
-pub struct BlockTerms {
+pub(crate) struct BlockTerms {
     arena: Vec<u8>,
     terms: Vec<(Field, Range<u32>)>,
     seen: HashTable<u32>,
@@ -22,7 +22,7 @@ pub struct BlockTerms {
 
 impl BlockTerms {
     /// Fills this with the terms of `rows` of `batch`.
-    pub fn collect(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
+    pub(crate) fn collect(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
         self.collect_tags(table, batch, rows.clone());
         if table == Table::Logs {
             for_each_text(batch, col::BODY, rows, |text| {
@@ -32,7 +32,7 @@ impl BlockTerms {
     }
 
     /// The same without the words of texts.
-    pub fn collect_tags(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
+    pub(crate) fn collect_tags(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
         self.arena.clear();
         self.terms.clear();
         self.seen.clear();
@@ -47,7 +47,7 @@ impl BlockTerms {
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Field, &[u8])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, &[u8])> {
         self.terms.iter().map(|(field, range)| (*field, &self.arena[range.start as usize..range.end as usize]))
     }
 
@@ -102,7 +102,9 @@ impl BlockTerms {
 
     fn logs(&mut self, batch: &RecordBatch, rows: Range<usize>) {
         self.dictionary(batch, col::EVENT_NAME, intrinsic::EVENT_NAME, rows.clone());
-        if let Some(numbers) = column_of(batch, col::SEVERITY_NUMBER).and_then(|c| c.as_primitive_opt::<Int32Type>().cloned()) {
+        if let Some(numbers) =
+            column_of(batch, col::SEVERITY_NUMBER).and_then(|c| c.as_primitive_opt::<Int32Type>().cloned())
+        {
             let distinct: HashSet<&str> = numbers.values()[rows.clone()].iter().map(|n| severity_name(*n)).collect();
             distinct.into_iter().for_each(|name| self.tag(intrinsic::SEVERITY, name));
         }
@@ -164,10 +166,14 @@ impl BlockTerms {
             let (field, range) = &terms[*at as usize];
             (*field, &arena[range.start as usize..range.end as usize])
         };
-        let entry = seen.entry(hash(field, term), |at| bytes(at) == (field, term), |at| {
-            let (field, term) = bytes(at);
-            hash(field, term)
-        });
+        let entry = seen.entry(
+            hash(field, term),
+            |at| bytes(at) == (field, term),
+            |at| {
+                let (field, term) = bytes(at);
+                hash(field, term)
+            },
+        );
         if let hashbrown::hash_table::Entry::Vacant(slot) = entry {
             slot.insert(terms.len() as u32);
             let from = arena.len() as u32;
@@ -212,11 +218,6 @@ fn for_each_text(batch: &RecordBatch, column: &str, rows: Range<usize>, mut see:
 }
 
 /// Trace ids of `rows`, where the table has them.
-pub fn trace_ids(batch: &RecordBatch) -> Option<&arrow::array::FixedSizeBinaryArray> {
+pub(crate) fn trace_ids(batch: &RecordBatch) -> Option<&arrow::array::FixedSizeBinaryArray> {
     column_of(batch, col::TRACE_ID).and_then(|column| column.as_fixed_size_binary_opt())
-}
-
-/// Row ids of a batch of logs.
-pub fn row_ids(batch: &RecordBatch) -> Option<&arrow::array::UInt64Array> {
-    column_of(batch, col::ROW_ID).and_then(|column| column.as_primitive_opt::<UInt64Type>())
 }

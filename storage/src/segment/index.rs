@@ -36,7 +36,7 @@ use directory::{Part, PartsDirectory};
 use fingerprints::Fingerprints;
 
 /// Rows of one document. Small enough that a rare hit reads one page, large enough that values repeat.
-pub const BLOCK_ROWS: usize = 256;
+pub(super) const BLOCK_ROWS: usize = 256;
 
 const MAGIC: &[u8; 8] = b"CLEWIDX1";
 /// What tantivy's arena may take before it grows; the smallest it allows.
@@ -55,10 +55,10 @@ struct Contents {
 /// The rows cannot be indexed: a fault of tantivy or of this program.
 #[derive(Debug, thiserror::Error)]
 #[error("the index cannot be written: {0}")]
-pub struct IndexError(#[from] tantivy::TantivyError);
+pub(super) struct IndexError(#[from] tantivy::TantivyError);
 
 /// Builds the index of `batch`, whose rows are in the order of the Parquet file.
-pub fn build(table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
+pub(super) fn build(table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
     let schema = schema();
     let fields = TERM_FIELDS.map(|(field, name)| (field, schema.get_field(name).expect("a field of the schema")));
     let directory = RamDirectory::create();
@@ -82,7 +82,7 @@ pub fn build(table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
 }
 
 /// Row ranges of the blocks of a segment of `rows` rows.
-pub fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(BLOCK_ROWS).map(move |from| from..(from + BLOCK_ROWS).min(rows))
 }
 
@@ -103,7 +103,11 @@ fn pack(index: &Index, directory: &RamDirectory, table: Table, batch: &RecordBat
         if !directory.exists(&name).map_err(tantivy::TantivyError::from)? {
             continue; // tantivy lists files that a segment may have, such as deletes
         }
-        let bytes = directory.open_read(&name).map_err(tantivy::TantivyError::from)?.read_bytes().map_err(tantivy::TantivyError::from)?;
+        let bytes = directory
+            .open_read(&name)
+            .map_err(tantivy::TantivyError::from)?
+            .read_bytes()
+            .map_err(tantivy::TantivyError::from)?;
         let from = packed.len() as u64;
         packed.extend_from_slice(&bytes);
         files.push((name, from..packed.len() as u64));
@@ -127,7 +131,7 @@ fn pack(index: &Index, directory: &RamDirectory, table: Table, batch: &RecordBat
 }
 
 /// An opened index.
-pub struct IndexReader {
+pub(super) struct IndexReader {
     blob: Arc<Blob>,
     reader: tantivy::SegmentReader,
     schema: Schema,
@@ -136,7 +140,7 @@ pub struct IndexReader {
 }
 
 impl IndexReader {
-    pub fn open(blob: Arc<Blob>) -> Result<Self, ReadError> {
+    pub(super) fn open(blob: Arc<Blob>) -> Result<Self, ReadError> {
         let contents = contents(&blob)?;
         let parts = contents
             .files
@@ -162,7 +166,7 @@ impl IndexReader {
     }
 
     /// Numbers of the blocks that may hold a matching row, ascending; None: all of them.
-    pub fn blocks(&self, prune: &Prune) -> Result<Option<Vec<u32>>, ReadError> {
+    pub(super) fn blocks(&self, prune: &Prune) -> Result<Option<Vec<u32>>, ReadError> {
         match prune {
             Prune::All => Ok(None),
             Prune::Term(Field::TraceId, id) => self.fingerprints.find(&self.blob, id).map(Some),
@@ -197,7 +201,13 @@ impl IndexReader {
     }
 
     /// Adds the distinct terms of `field` that begin with `prefix`, in order, until `found` holds `limit`.
-    pub fn terms(&self, field: Field, prefix: &[u8], limit: usize, found: &mut BTreeSet<Vec<u8>>) -> Result<(), ReadError> {
+    pub(super) fn terms(
+        &self,
+        field: Field,
+        prefix: &[u8],
+        limit: usize,
+        found: &mut BTreeSet<Vec<u8>>,
+    ) -> Result<(), ReadError> {
         if field == Field::TraceId {
             return Ok(());
         }
@@ -213,12 +223,12 @@ impl IndexReader {
     }
 
     /// Bytes that this reader keeps in memory, about: dictionaries are read whole.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         (self.blob.len() / 2) as usize + self.fingerprints.memory()
     }
 
     /// Least and greatest time of each block, ns.
-    pub fn times(&self) -> &[(i64, i64)] {
+    pub(super) fn times(&self) -> &[(i64, i64)] {
         &self.times
     }
 
@@ -284,9 +294,5 @@ fn contents(blob: &Blob) -> Result<Contents, ReadError> {
     let contents: Contents = serde_json::from_slice(&json).map_err(|error| blob.damaged(error.to_string()))?;
     let inside = |range: &Range<u64>| range.start <= range.end && range.end <= blob.len();
     let parts = contents.files.iter().map(|(_, range)| range).chain([&contents.fingerprints, &contents.times]);
-    if parts.into_iter().all(inside) {
-        Ok(contents)
-    } else {
-        Err(blob.damaged("its contents lie outside of it"))
-    }
+    if parts.into_iter().all(inside) { Ok(contents) } else { Err(blob.damaged("its contents lie outside of it")) }
 }

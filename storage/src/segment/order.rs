@@ -102,8 +102,7 @@ fn metric_order(batch: &RecordBatch) -> Vec<u32> {
         let names = names?;
         names.key(row).and_then(|key| names.values().as_string_opt::<i32>().map(|values| values.value(key)))
     };
-    let keys: Vec<_> =
-        times(Table::Metrics, batch).iter().enumerate().map(|(row, time)| (name(row), *time)).collect();
+    let keys: Vec<_> = times(Table::Metrics, batch).iter().enumerate().map(|(row, time)| (name(row), *time)).collect();
     sorted_by_key(&keys)
 }
 

@@ -39,14 +39,15 @@ pub fn file_schema(table: Table, field_id: impl Fn(&str) -> Option<i32>) -> Sche
 }
 
 /// A whole file in memory, and the length of its footer.
-pub fn write(table: Table, schema: SchemaRef, batch: &RecordBatch) -> Result<(Vec<u8>, u64)> {
+pub(super) fn write(table: Table, schema: SchemaRef, batch: &RecordBatch) -> Result<(Vec<u8>, u64)> {
     let batch = RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?;
     let mut file = Vec::with_capacity(batch.num_rows() * 96);
     let mut writer = ArrowWriter::try_new(&mut file, schema, Some(properties(table)))?;
     writer.write(&batch)?;
     writer.close()?;
     // The last 8 bytes are the footer's length and the magic (Parquet format, "File Format").
-    let length = file.len().checked_sub(8).and_then(|at| file[at..].first_chunk()).map_or(0, |b| u32::from_le_bytes(*b));
+    let length =
+        file.len().checked_sub(8).and_then(|at| file[at..].first_chunk()).map_or(0, |b| u32::from_le_bytes(*b));
     Ok((file, u64::from(length)))
 }
 
@@ -81,7 +82,7 @@ fn properties(table: Table) -> WriterProperties {
 }
 
 /// The footer of a file, decoded once and kept.
-pub fn metadata(blob: &Arc<Blob>) -> Result<ArrowReaderMetadata> {
+pub(super) fn metadata(blob: &Arc<Blob>) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new()
         .with_column_index_policy(PageIndexPolicy::Skip)
         .with_offset_index_policy(PageIndexPolicy::Optional);
@@ -89,7 +90,7 @@ pub fn metadata(blob: &Arc<Blob>) -> Result<ArrowReaderMetadata> {
 }
 
 /// A reader of some columns (in file order) of some rows.
-pub fn reader(
+pub(super) fn reader(
     blob: &Arc<Blob>,
     metadata: ArrowReaderMetadata,
     columns: &[&str],

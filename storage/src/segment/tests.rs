@@ -47,9 +47,7 @@ fn rows_read(stored: &Stored, prune: &Prune) -> Vec<u32> {
 }
 
 fn many(traces: u64, spans_each: u64) -> Vec<TestSpan> {
-    (0..traces * spans_each)
-        .map(|i| TestSpan::new(i % traces, i, ((i % traces) * 1_000 + i / traces) as i64))
-        .collect()
+    (0..traces * spans_each).map(|i| TestSpan::new(i % traces, i, ((i % traces) * 1_000 + i / traces) as i64)).collect()
 }
 
 #[test]
@@ -84,7 +82,15 @@ fn a_trace_lies_together_and_is_found_by_its_id() {
         let rows: usize = chunks.iter().map(|chunk| chunk.batch.num_rows()).sum();
         let hits: usize = chunks
             .iter()
-            .map(|chunk| chunk.batch.column(0).as_fixed_size_binary().iter().filter(|id| *id == Some(&trace_id(trace)[..])).count())
+            .map(|chunk| {
+                chunk
+                    .batch
+                    .column(0)
+                    .as_fixed_size_binary()
+                    .iter()
+                    .filter(|id| *id == Some(&trace_id(trace)[..]))
+                    .count()
+            })
             .sum();
         assert_eq!(hits, 5);
         assert!(rows <= 2 * index::BLOCK_ROWS, "{rows} rows read for one trace");
@@ -135,7 +141,10 @@ fn tags_keys_and_operations_can_be_listed() {
         found.into_iter().map(|term| String::from_utf8(term).expect("text")).collect::<Vec<_>>()
     };
     assert_eq!(list(Field::Key, b"", 10), ["span.kind", "span.n"]);
-    assert_eq!(list(Field::Tag, b":service\0", 10), [":service\0service-0", ":service\0service-1", ":service\0service-2"]);
+    assert_eq!(
+        list(Field::Tag, b":service\0", 10),
+        [":service\0service-0", ":service\0service-1", ":service\0service-2"]
+    );
     assert_eq!(list(Field::Tag, b"kind\0", 2), ["kind\0k0", "kind\0k1"]);
     assert_eq!(list(Field::Operation, b"service-1\0", 1), ["service-1\x002\0op-0"]);
 }
@@ -157,7 +166,11 @@ fn words_are_found_whole_in_part_and_in_chinese() {
         let chunks = read(&stored, &[col::BODY], &prune, i64::MIN, i64::MAX);
         chunks.into_iter().flat_map(|chunk| chunk.rows).collect::<Vec<_>>()
     };
-    for prune in [Prune::word("refused"), Prune::WordContaining("efus".into()), Prune::Every(vec![Prune::word("10"), Prune::word("7")])] {
+    for prune in [
+        Prune::word("refused"),
+        Prune::WordContaining("efus".into()),
+        Prune::Every(vec![Prune::word("10"), Prune::word("7")]),
+    ] {
         let rows = found(prune);
         assert!(rows.contains(&3_000) && rows.len() <= index::BLOCK_ROWS, "{rows:?}");
     }

@@ -38,7 +38,8 @@ impl Store {
                     () = tokio::time::sleep(TICK) => false,
                 };
                 let due = woken || last_flush.elapsed() >= store.settings.flush_age;
-                if due && store.view.load().batches().next().is_some() {
+                let pending = store.last_sequence.load(Ordering::SeqCst) != store.checkpoint.load(Ordering::SeqCst);
+                if due && pending {
                     report("flush", store.flush().await.map(drop));
                     report("compaction", store.compact().await);
                     last_flush = Instant::now();
@@ -126,7 +127,8 @@ impl Store {
     async fn clear_orphans(&self) -> Result<(), WriteError> {
         let oldest = self.settings.clock.now().saturating_sub(grace());
         let found = self.lake.list().await?;
-        let old: Vec<String> = found.into_iter().filter(|(_, changed)| *changed < oldest).map(|(path, _)| path).collect();
+        let old: Vec<String> =
+            found.into_iter().filter(|(_, changed)| *changed < oldest).map(|(path, _)| path).collect();
         if old.is_empty() {
             return Ok(());
         }
@@ -190,12 +192,11 @@ fn read_all(table: Table, segments: &[Arc<Segment>]) -> Result<Vec<RecordBatch>,
         for chunk in segment.read(&read)? {
             let columns = chunk?.batch.columns().to_vec();
             // Without the field ids that a file carries: all batches must be of one schema.
-            let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| {
-                crate::scan::ReadError::Damaged {
+            let batch =
+                RecordBatch::try_new(schema.clone(), columns).map_err(|error| crate::scan::ReadError::Damaged {
                     file: segment.meta().parquet.display().to_string(),
                     what: error.to_string(),
-                }
-            })?;
+                })?;
             batches.push(batch);
         }
     }

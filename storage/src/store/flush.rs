@@ -4,7 +4,7 @@ use super::*;
 use crate::catalog::{Change, NewSegment};
 use crate::lake::LakeError;
 use crate::segment::blob::Checksums;
-use crate::segment::{self, Encoded, EncodeError, Segment, SegmentMeta};
+use crate::segment::{self, EncodeError, Encoded, Segment, SegmentMeta};
 
 /// Nothing was changed; what was to be written is where it was.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +33,13 @@ impl Store {
             let batches: Vec<RecordBatch> = view.table(table).frozen.iter().map(|batch| batch.rows().clone()).collect();
             written.extend(self.write_segment(table, batches).await?);
         }
-        if written.is_empty() {
+        if sequence == self.checkpoint.load(Ordering::SeqCst) {
             return Ok(0);
         }
+        // Requests without rows leave nothing to write, but the log must let go of them too.
         let rows = written.iter().map(|segment| segment.meta.rows).sum();
-        let checkpoint = Some(sequence);
-        let segments = self.commit(written, Vec::new(), checkpoint).await?;
+        let segments = self.commit(written, Vec::new(), Some(sequence)).await?;
+        self.checkpoint.store(sequence, Ordering::SeqCst);
         self.change(|view| {
             for table in Table::ALL {
                 view.table_mut(table).frozen.clear();

@@ -43,6 +43,7 @@ impl Store {
             changing: Mutex::new(()),
             gate: RwLock::new(()),
             last_sequence: AtomicU64::new(checkpoint),
+            checkpoint: AtomicU64::new(checkpoint),
             requests: Mutex::new(Requests { window, in_flight: HashMap::new() }),
             maintenance: tokio::sync::Mutex::new(()),
             wake: Notify::new(),

@@ -47,7 +47,8 @@ fn request(signal: Signal, body: String) -> Request {
 }
 
 fn trace_request(trace: u64, spans: u64) -> Request {
-    let lines: Vec<_> = (0..spans).map(|span| format!("{trace},{},{}", trace * 1_000 + span, trace * 10 + span)).collect();
+    let lines: Vec<_> =
+        (0..spans).map(|span| format!("{trace},{},{}", trace * 1_000 + span, trace * 10 + span)).collect();
     request(Signal::Traces, lines.join("\n"))
 }
 

@@ -56,7 +56,8 @@ const fn either(name: &'static str, number: u32, kind: Kind) -> Field {
 }
 
 use Kind::{
-    Bool, Bytes, Double, Enum, Fixed32, Fixed64, Id, Int32, Int64, Message, Sfixed64, Sint32, String, Time, Uint32, Uint64,
+    Bool, Bytes, Double, Enum, Fixed32, Fixed64, Id, Int32, Int64, Message, Sfixed64, Sint32, String, Time, Uint32,
+    Uint64,
 };
 
 pub(super) static TRACES: Shape = Shape { fields: &[many("resourceSpans", 1, Message(&RESOURCE_SPANS))] };

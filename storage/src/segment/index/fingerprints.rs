@@ -51,7 +51,8 @@ pub(super) struct Fingerprints {
 impl Fingerprints {
     pub(super) fn open(blob: &Blob, range: Range<u64>) -> Result<Self, ReadError> {
         let damaged = || blob.damaged("the list of traces has a wrong length");
-        let tail = blob.read(range.end.checked_sub(8).filter(|at| *at >= range.start).ok_or_else(damaged)?..range.end)?;
+        let tail =
+            blob.read(range.end.checked_sub(8).filter(|at| *at >= range.start).ok_or_else(damaged)?..range.end)?;
         let pairs = u64::from_le_bytes(tail.as_ref().try_into().map_err(|_| damaged())?) as usize;
         let strides_from = range.start + (pairs as u64).saturating_mul(PAIR_BYTES as u64);
         let strides_to = strides_from.saturating_add(pairs.div_ceil(STRIDE) as u64 * 8);
