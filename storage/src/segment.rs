@@ -23,6 +23,7 @@ use crate::schema::Table;
 use crate::terms::Field;
 use blob::{Blob, Checksums};
 pub use cache::ReaderCache;
+pub use index::IndexError;
 use index::IndexReader;
 pub use order::{ordered, time_bounds, times};
 pub use parquet::file_schema;

@@ -9,7 +9,7 @@ use crate::schema::{Table, col};
 
 /// A value for any column; numbers and times share one kind.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
+pub(crate) enum Cell {
     Text(String),
     Number(i64),
     Bytes(Vec<u8>),
@@ -18,27 +18,27 @@ pub enum Cell {
 
 /// A span as far as tests care; everything else is empty.
 #[derive(Clone, Debug)]
-pub struct TestSpan {
-    pub trace: u64,
-    pub span: u64,
-    pub start: i64,
-    pub service: String,
-    pub name: String,
-    pub attributes: String,
+pub(crate) struct TestSpan {
+    pub(crate) trace: u64,
+    pub(crate) span: u64,
+    pub(crate) start: i64,
+    pub(crate) service: String,
+    pub(crate) name: String,
+    pub(crate) attributes: String,
 }
 
 impl TestSpan {
-    pub fn new(trace: u64, span: u64, start: i64) -> Self {
+    pub(crate) fn new(trace: u64, span: u64, start: i64) -> Self {
         let (service, name) = (format!("service-{}", trace % 3), format!("op-{}", span % 5));
         Self { trace, span, start, service, name, attributes: format!(r#"{{"n":{span},"kind":"k{}"}}"#, span % 7) }
     }
 }
 
-pub fn trace_id(number: u64) -> [u8; 16] {
+pub(crate) fn trace_id(number: u64) -> [u8; 16] {
     u128::from(number).to_be_bytes()
 }
 
-pub fn spans(spans: &[TestSpan]) -> RecordBatch {
+pub(crate) fn spans(spans: &[TestSpan]) -> RecordBatch {
     batch(Table::Spans.schema(), spans.len(), |column, row| {
         let span = &spans[row];
         Some(match column {
@@ -56,7 +56,7 @@ pub fn spans(spans: &[TestSpan]) -> RecordBatch {
 }
 
 /// Log records as the collector gives them: (time, body).
-pub fn logs(records: &[(i64, &str)]) -> RecordBatch {
+pub(crate) fn logs(records: &[(i64, &str)]) -> RecordBatch {
     batch(Table::Logs.incoming(), records.len(), |column, row| {
         Some(match column {
             col::TIME | col::OBSERVED_TIME => Cell::Number(records[row].0),
@@ -70,7 +70,7 @@ pub fn logs(records: &[(i64, &str)]) -> RecordBatch {
 }
 
 /// A batch whose cells `cell` gives; where it gives none: null, or an empty value.
-pub fn batch(
+pub(crate) fn batch(
     schema: arrow::datatypes::SchemaRef,
     rows: usize,
     cell: impl Fn(&str, usize) -> Option<Cell>,

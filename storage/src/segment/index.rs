@@ -55,7 +55,7 @@ struct Contents {
 /// The rows cannot be indexed: a fault of tantivy or of this program.
 #[derive(Debug, thiserror::Error)]
 #[error("the index cannot be written: {0}")]
-pub(super) struct IndexError(#[from] tantivy::TantivyError);
+pub struct IndexError(#[from] tantivy::TantivyError);
 
 /// Builds the index of `batch`, whose rows are in the order of the Parquet file.
 pub(super) fn build(table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
