@@ -222,6 +222,8 @@ fn parse_history(text: &str) -> Result<Time, String> {
 
 #[cfg(test)]
 mod tests {
+    use rand::Rng;
+
     use super::*;
 
     const NOW: u64 = 1_700_000_000_000_000_000;
@@ -237,6 +239,8 @@ mod tests {
         assert!(one.spans > 300 && one.logs > 50 && one.trace_request.len() > 100_000, "{} {}", one.spans, one.logs);
         assert_eq!(one, requests(3));
         assert_ne!(one.trace_request, requests(4).trace_request);
+        let ids = |begin_ns| Story { seed: 3, begin_ns, release_ns: begin_ns }.dice(1).random::<u128>();
+        assert_ne!(ids(NOW), ids(NOW + 1), "a later run must not use the same ids");
     }
 
     #[test]

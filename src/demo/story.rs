@@ -36,8 +36,11 @@ pub(super) struct Instance {
 
 impl Story {
     /// The dice of a trace, or of another numbered thing.
+    ///
+    /// The beginning is in the seed, so that a story told again later does not use the same trace ids again.
     pub(super) fn dice(&self, number: u64) -> SmallRng {
-        SmallRng::seed_from_u64(self.seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        let story = self.seed ^ self.begin_ns.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        SmallRng::seed_from_u64(story.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 
     pub(super) fn start_ns(&self, traffic: &Traffic, number: u64) -> u64 {

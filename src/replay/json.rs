@@ -1,8 +1,8 @@
 //! JSON documents, one or several in a file, read element by element.
 //!
 //! The top level says what it is: `{"resourceSpans":[…]}` and its kin are OTLP, `{"data":[…]}` and a
-//! single `{"traceID":…,"spans":[…]}` are Jaeger's, a list of `{"traceId":…,"id":…}`, of lists of them,
-//! or a single one are Zipkin's. Only one element of a top-level list is in memory at a time.
+//! single `{"traceID":…,"spans":[…]}` are Jaeger's, `{"traceId":…,"id":…}` is Zipkin's. A top-level list
+//! holds any of these, or such lists. Only one element of a top-level list is in memory at a time.
 
 use std::fmt;
 use std::io::BufRead;
@@ -35,13 +35,16 @@ pub(super) fn read(path: &Path, mut file: impl BufRead, put: &mut Put<'_>) -> Re
     sink.flush();
     match outcome {
         Err(error) if !sink.stopped => {
-            let text = error.to_string();
             // The line stands in front already. It is where reading stood: behind the element that is wrong.
-            let what = &text[..text.rfind(" at line ").unwrap_or(text.len())];
-            Err(Problem::at(path, error.line() as u64, what))
+            Err(Problem::at(path, error.line() as u64, without_place(&error.to_string())))
         }
         _ => Ok(()),
     }
+}
+
+/// The message of a JSON error without its line and column.
+fn without_place(message: &str) -> &str {
+    &message[..message.rfind(" at line ").unwrap_or(message.len())]
 }
 
 /// What the elements of a list are.
@@ -86,7 +89,10 @@ impl Sink<'_> {
         match list {
             List::Otlp(signal, key) => self.otlp(signal, key, index, text),
             List::JaegerTraces => self.jaeger(text),
-            List::Unnamed => self.single(text),
+            List::Unnamed => {
+                let mut inner = serde_json::Deserializer::from_str(text);
+                Document(self).deserialize(&mut inner).map_err(|error| E::custom(without_place(&error.to_string())))
+            }
         }
     }
 
@@ -100,7 +106,7 @@ impl Sink<'_> {
         let request = request.map_err(|error| {
             let inside = error.path.strip_prefix(&format!("{key}[0]")).unwrap_or_default();
             // Its line and column are those of the element.
-            let what = &error.message[..error.message.rfind(" at line ").unwrap_or(error.message.len())];
+            let what = without_place(&error.message);
             E::custom(format!("{key}[{index}]{inside}: {what}"))
         })?;
         let rows = protobuf::rows(signal, &request).map_err(E::custom)?;
@@ -113,7 +119,7 @@ impl Sink<'_> {
         self.put(Batch::spans(resource_spans, spans, rejected, 0))
     }
 
-    /// A trace, a span, or a list of spans that stand alone.
+    /// A trace or a span that stands alone.
     fn single<E: Error>(&mut self, text: &str) -> Result<(), E> {
         #[derive(Deserialize)]
         struct Shape {
@@ -122,10 +128,6 @@ impl Sink<'_> {
             #[serde(rename = "traceID")]
             jaeger: Option<IgnoredAny>,
             spans: Option<IgnoredAny>,
-        }
-        if text.starts_with('[') {
-            let spans: Vec<Box<RawValue>> = serde_json::from_str(text).map_err(E::custom)?;
-            return spans.iter().try_for_each(|span| self.single(span.get()));
         }
         match serde_json::from_str(text) {
             Ok(Shape { zipkin: Some(_), .. }) => self.zipkin(text),

@@ -63,6 +63,7 @@ fn json_is_read_by_its_top_level() {
     );
     let gauge = br#"{"resource_metrics":[{"scopeMetrics":[{"metrics":[{"name":"x","gauge":{"dataPoints":[{"asInt":"1"}]}}]}]}]}"#;
     assert_eq!(read_content(gauge), metrics);
+    assert_eq!(read_content(format!("[{},\n{}]", otlp_json(2), otlp_json(1)).as_bytes()), spans(3, 0));
     assert_eq!(read_content(jaeger.as_bytes()), spans(1, 1));
     assert_eq!(
         read_content(format!(r#"{{"data":[{jaeger},{jaeger}],"total":0,"errors":null}}"#).as_bytes()),
