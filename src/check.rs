@@ -9,14 +9,14 @@ use collector::OtlpDecoder;
 use crate::Failure;
 
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The directory that `clew serve` wrote
     #[arg(long, env = "CLEW_DATA_DIR", default_value = "clew-data")]
     data_dir: PathBuf,
 }
 
 /// Exit 1 where something acknowledged is damaged.
-pub async fn run(options: Options) -> Result<(), Failure> {
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let report = storage::check::check(&options.data_dir, Arc::new(OtlpDecoder)).await.map_err(Failure::failed)?;
     for finding in &report.findings {
         println!("{}: {}", if finding.damage { "DAMAGE" } else { "notice" }, finding.what);

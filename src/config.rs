@@ -12,7 +12,7 @@ use crate::Failure;
 /// Every option is also `CLEW_<OPTION>` in the environment, and the same key in the file.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where everything is kept; created if missing [default: ./clew-data]
     #[arg(long, env = "CLEW_DATA_DIR")]
     data_dir: Option<PathBuf>,
@@ -40,18 +40,18 @@ pub struct Options {
 
 /// Everything decided.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    pub data_dir: PathBuf,
-    pub http: SocketAddr,
-    pub otlp_grpc: SocketAddr,
-    pub otlp_http: SocketAddr,
-    pub retention: Option<Duration>,
-    pub allowed_hosts: Vec<String>,
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) http: SocketAddr,
+    pub(crate) otlp_grpc: SocketAddr,
+    pub(crate) otlp_http: SocketAddr,
+    pub(crate) retention: Option<Duration>,
+    pub(crate) allowed_hosts: Vec<String>,
 }
 
 impl Options {
     /// Fills in the file, then the defaults.
-    pub fn resolve(self) -> Result<Config, Failure> {
+    pub(crate) fn resolve(self) -> Result<Config, Failure> {
         let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Ok(Config {
@@ -77,7 +77,7 @@ fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// A number and a unit: s, m, h, d or w.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration: write a number and s, m, h, d or w, such as 72h");
     let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(at);

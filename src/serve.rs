@@ -16,7 +16,7 @@ use crate::config::{Config, Options};
 /// log, and the next start reads it.
 const CLOSE_WITHIN: Duration = Duration::from_secs(30);
 
-pub async fn run(options: Options) -> Result<(), Failure> {
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let config = options.resolve()?;
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("CLEW_LOG").unwrap_or_else(|_| "info".into()))
@@ -93,7 +93,7 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + use<> {
 }
 
 /// SIGTERM, or Ctrl-C.
-pub async fn asked_to_stop() -> std::io::Result<()> {
+pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),

@@ -1,29 +1,29 @@
 //! Spans of shape T1: ten a trace, ten services, eleven attributes out of 97 keys of 1000 values each.
 
 use bytes::Bytes;
+use proto::Message;
 use proto::otlp::messages::collector::trace::v1::ExportTraceServiceRequest;
 use proto::otlp::messages::common::v1::{AnyValue, KeyValue, any_value};
 use proto::otlp::messages::resource::v1::Resource;
 use proto::otlp::messages::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
-use proto::prost::Message;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-pub const SPANS_A_TRACE: usize = 10;
+pub(crate) const SPANS_A_TRACE: usize = 10;
 const SERVICES: usize = 10;
 const ATTRIBUTES: usize = 11;
 const KEYS: u32 = 97;
 const VALUES: u32 = 1000;
 
 /// Deterministic: the same seed gives the same bytes but for the time they end at.
-pub struct Load {
+pub(crate) struct Load {
     traces: Vec<[u8; 16]>,
     seed: u64,
     start: u64,
 }
 
 impl Load {
-    pub fn new(spans: usize, seed: u64) -> Self {
+    pub(crate) fn new(spans: usize, seed: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let traces = (0..spans / SPANS_A_TRACE).map(|_| random.random()).collect();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
@@ -31,7 +31,7 @@ impl Load {
     }
 
     /// Encoded export requests, newest first: they are popped from the end.
-    pub fn requests(&self, batch: usize) -> Vec<Bytes> {
+    pub(crate) fn requests(&self, batch: usize) -> Vec<Bytes> {
         let mut random = SmallRng::seed_from_u64(self.seed + 1);
         let mut requests: Vec<Bytes> = self
             .traces
@@ -51,13 +51,13 @@ impl Load {
     }
 
     /// Trace ids spread over the whole load, as hex.
-    pub fn sample(&self, count: usize) -> impl Iterator<Item = String> {
+    pub(crate) fn sample(&self, count: usize) -> impl Iterator<Item = String> {
         let step = (self.traces.len() / count).max(1);
         self.traces.iter().step_by(step).take(count).map(|id| id.iter().map(|b| format!("{b:02x}")).collect())
     }
 
     /// Attributes that some spans have.
-    pub fn pairs(&self, count: u32) -> impl Iterator<Item = (String, String)> {
+    pub(crate) fn pairs(&self, count: u32) -> impl Iterator<Item = (String, String)> {
         (0..count).map(|n| (format!("key-{}", n * 7 % KEYS), format!("value-{}", n * 131 % VALUES)))
     }
 }

@@ -4,16 +4,16 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     client: reqwest::Client,
-    pub http: String,
-    pub otlp: String,
+    pub(crate) http: String,
+    pub(crate) otlp: String,
     _data: tempfile::TempDir,
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let mut child = Command::new(env!("CARGO_BIN_EXE_clew"))
             .args(["serve", "--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"])
@@ -42,23 +42,23 @@ impl Server {
     }
 
     /// The body, whatever the status: what a measurement waits for.
-    pub async fn request(&self, path: &str) -> bytes::Bytes {
+    pub(crate) async fn request(&self, path: &str) -> bytes::Bytes {
         let answer = self.client.get(format!("{}{path}", self.http)).send().await.expect("an answer");
         answer.bytes().await.expect("a body")
     }
 
-    pub async fn get(&self, path: &str) -> serde_json::Value {
+    pub(crate) async fn get(&self, path: &str) -> serde_json::Value {
         serde_json::from_slice(&self.request(path).await).expect("JSON")
     }
 
-    pub async fn post(&self, path: &str, body: &'static str) -> serde_json::Value {
+    pub(crate) async fn post(&self, path: &str, body: &'static str) -> serde_json::Value {
         let request = self.client.post(format!("{}{path}", self.http)).header("content-type", "application/json");
         let answer = request.body(body).send().await.expect("an answer");
         answer.json().await.expect("JSON")
     }
 
     /// CPU time of the process so far, user and system (proc(5), /proc/pid/stat fields 14 and 15, 100 Hz).
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
         let after_name = stat.rsplit_once(')').expect("a name").1;
         let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("ticks")).sum();
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// `VmRSS` or `VmHWM`, bytes.
-    pub fn memory(&self, key: &str) -> u64 {
+    pub(crate) fn memory(&self, key: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
         let line = status.lines().find(|line| line.starts_with(key)).expect("the key");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("kB") * 1024
@@ -82,7 +82,7 @@ impl Drop for Server {
 }
 
 /// For a query string.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.bytes()
         .map(|b| {
             if b.is_ascii_alphanumeric() || b"-._".contains(&b) {

@@ -129,7 +129,7 @@ fn is_metrics(request: &[u8]) -> Result<bool, Malformed> {
     for resource in &MetricsRequest::from_bytes(request)?.resource_metrics {
         for scope in &resource?.scope_metrics {
             for metric in &scope?.metrics {
-                found = found || metric?.data.len() > 0;
+                found = found || !metric?.data.is_empty();
             }
         }
     }

@@ -61,7 +61,7 @@ fn conformance_cases_of_every_column() {
     let Some(trace) = otlp::conformance("tempo/fullypopulated_trace.json") else { return };
     let spans = otlp::spans(&trace);
     for case in list(&cases["cases"]) {
-        let query = TraceQuery::traceql(text(&case["q"])).expect(text(&case["q"]));
+        let query = TraceQuery::traceql(text(&case["q"])).unwrap_or_else(|error| panic!("{}: {error:?}", case["q"]));
         if filter(&query).needs_trace() {
             continue;
         }

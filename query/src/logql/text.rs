@@ -40,12 +40,12 @@ impl TextTest {
             let cjk = run.chars().next().is_some_and(is_cjk);
             words.push(if cjk { Word::Run(lower(run)) } else { Word::Whole(lower(run)) });
         }
-        if prefix && last == term.len() {
-            if let Some(word) = words.last_mut() {
-                if let Word::Whole(text) = word {
-                    *word = Word::Prefix(std::mem::take(text));
-                }
-            }
+        if prefix
+            && last == term.len()
+            && let Some(word) = words.last_mut()
+            && let Word::Whole(text) = word
+        {
+            *word = Word::Prefix(std::mem::take(text));
         }
         if words.is_empty() { Self::phrase(term) } else { Self::Words(words) }
     }

@@ -62,7 +62,8 @@ impl Blob {
         &self.name
     }
 
-    pub fn len(&self) -> u64 {
+    /// Bytes.
+    pub fn size(&self) -> u64 {
         self.len
     }
 

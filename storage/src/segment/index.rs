@@ -224,7 +224,7 @@ impl IndexReader {
 
     /// Bytes that this reader keeps in memory, about: dictionaries are read whole.
     pub(super) fn memory(&self) -> usize {
-        (self.blob.len() / 2) as usize + self.fingerprints.memory()
+        (self.blob.size() / 2) as usize + self.fingerprints.memory()
     }
 
     /// Least and greatest time of each block, ns.
@@ -283,8 +283,8 @@ fn documents(mut postings: impl DocSet) -> Vec<u32> {
 fn contents(blob: &Blob) -> Result<Contents, ReadError> {
     let tail = 8 + MAGIC.len() as u64;
     let foreign = || blob.damaged("not an index of this version");
-    let from = blob.len().checked_sub(tail).ok_or_else(foreign)?;
-    let end = blob.read(from..blob.len())?;
+    let from = blob.size().checked_sub(tail).ok_or_else(foreign)?;
+    let end = blob.read(from..blob.size())?;
     let (length, magic) = end.split_at(8);
     if magic != MAGIC {
         return Err(foreign());
@@ -292,7 +292,7 @@ fn contents(blob: &Blob) -> Result<Contents, ReadError> {
     let length = u64::from_le_bytes(length.try_into().map_err(|_| foreign())?);
     let json = blob.read(from.checked_sub(length).ok_or_else(foreign)?..from)?;
     let contents: Contents = serde_json::from_slice(&json).map_err(|error| blob.damaged(error.to_string()))?;
-    let inside = |range: &Range<u64>| range.start <= range.end && range.end <= blob.len();
+    let inside = |range: &Range<u64>| range.start <= range.end && range.end <= blob.size();
     let parts = contents.files.iter().map(|(_, range)| range).chain([&contents.fingerprints, &contents.times]);
     if parts.into_iter().all(inside) { Ok(contents) } else { Err(blob.damaged("its contents lie outside of it")) }
 }

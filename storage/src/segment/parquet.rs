@@ -112,7 +112,7 @@ struct BlobReader(Arc<Blob>);
 
 impl Length for BlobReader {
     fn len(&self) -> u64 {
-        self.0.len()
+        self.0.size()
     }
 }
 
@@ -136,7 +136,7 @@ struct BlobStream {
 
 impl Read for BlobStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let end = (self.at + buffer.len() as u64).min(self.blob.len());
+        let end = (self.at + buffer.len() as u64).min(self.blob.size());
         let bytes = self.blob.read(self.at.min(end)..end).map_err(io::Error::other)?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         self.at = end;

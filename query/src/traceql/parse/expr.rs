@@ -23,7 +23,8 @@ enum Kind {
     Number,
     Text,
     Status,
-    SpanKind,
+    /// Of a span: server, client and so on.
+    Role,
 }
 
 impl Typed {
@@ -203,7 +204,7 @@ fn kind_of(literal: &Static) -> Kind {
         Static::Int(_) | Static::Float(_) | Static::Duration(_) => Kind::Number,
         Static::String(_) => Kind::Text,
         Static::Status(_) => Kind::Status,
-        Static::Kind(_) => Kind::SpanKind,
+        Static::Kind(_) => Kind::Role,
     }
 }
 
@@ -212,7 +213,7 @@ fn kind_of_intrinsic(intrinsic: Intrinsic) -> Kind {
     match intrinsic {
         I::Duration | I::TraceDuration | I::EventTime | I::ChildCount => Kind::Number,
         I::NestedSetLeft | I::NestedSetRight | I::NestedSetParent => Kind::Number,
-        I::Kind => Kind::SpanKind,
+        I::Kind => Kind::Role,
         I::Status => Kind::Status,
         _ => Kind::Text,
     }
