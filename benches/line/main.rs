@@ -1,6 +1,6 @@
 //! The line, measured: a real `clew` process, OTLP in with fsync before each ack, queries out.
 //!
-//! `cargo bench --bench line` (spans: `CLEW_BENCH_SPANS`, default 1 000 000). It prints what it
+//! `cargo test --release --bench line` (spans: `CLEW_BENCH_SPANS`, default 1 000 000). It prints what it
 //! measured next to the goals; it is no test and fails only when a span is missing.
 
 mod load;
@@ -17,7 +17,6 @@ const QUERIES: usize = 300;
 
 #[tokio::main]
 async fn main() {
-    // Cargo passes `--bench`; anything else is not for us.
     let spans: usize = std::env::var("CLEW_BENCH_SPANS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     eprintln!("encoding {spans} spans …");
     let load = Load::new(spans, 42);

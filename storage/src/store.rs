@@ -164,6 +164,8 @@ pub struct Store {
     /// Requests up to it are in segments.
     checkpoint: AtomicU64,
     requests: Mutex<Requests>,
+    /// Segments whose merge failed.
+    unmergeable: Mutex<hashbrown::HashSet<i64>>,
     /// One flush, compaction or retention at a time.
     maintenance: tokio::sync::Mutex<()>,
     wake: Notify,

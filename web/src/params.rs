@@ -18,7 +18,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let text = parts.uri.query().unwrap_or_default();
         check_utf8(text)?;
-        let given: Vec<&str> = text.split('&').filter(|pair| !pair.is_empty() && !pair.ends_with('=')).collect();
+        let given: Vec<&str> = text.split('&').filter(|pair| !pair.is_empty() && !is_empty(pair)).collect();
         let given = given.join("&");
         let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(given.as_bytes()));
         serde_path_to_error::deserialize(pairs).map(Query).map_err(|error| {
@@ -27,6 +27,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             ApiError::bad(if path == "." { reason } else { format!("parameter `{path}`: {reason}") })
         })
     }
+}
+
+fn is_empty(pair: &str) -> bool {
+    pair.split_once('=').is_some_and(|(_, value)| value.is_empty())
 }
 
 /// Parameters of the query string in order, for APIs where one may repeat.

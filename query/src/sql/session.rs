@@ -20,8 +20,20 @@ use super::SharedNotes;
 use super::functions;
 use super::table::StoredTable;
 
-/// Functions that make values of any size out of a number: the memory pool does not see them.
-const BOUNDLESS: &[&str] = &["repeat", "lpad", "rpad", "range", "generate_series", "array_repeat", "array_resize"];
+/// Functions that make values of any size out of small ones: the memory pool does not see them.
+const BOUNDLESS: &[&str] = &[
+    "repeat",
+    "lpad",
+    "rpad",
+    "range",
+    "generate_series",
+    "array_repeat",
+    "array_resize",
+    "replace",
+    "regexp_replace",
+    "overlay",
+    "translate",
+];
 
 /// Consumers named when memory runs out.
 const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;

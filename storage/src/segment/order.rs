@@ -4,11 +4,12 @@
 //! neighbouring traces are of one time, which time ranges and newest-first searches use.
 //! Logs: by time, then row id. Metrics: by name, then time.
 
-use arrow::array::{AsArray, DynComparator, RecordBatch, UInt32Array, make_comparator};
-use arrow::compute::{SortOptions, concat_batches, take_record_batch};
+use arrow::array::{AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Int32Type, TimestampNanosecondType, UInt64Type};
 use arrow::error::ArrowError;
-use hashbrown::HashMap;
+use arrow::row::{RowConverter, Rows, SortField};
+use hashbrown::{HashMap, HashSet};
 
 use crate::schema::{Table, col};
 
@@ -29,32 +30,33 @@ pub fn ordered(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, Arr
 fn without_duplicates(batch: &RecordBatch, order: Vec<u32>) -> Result<Vec<u32>, ArrowError> {
     let times = times(Table::Spans, batch);
     let (traces, spans) = (batch.column(0).as_fixed_size_binary(), batch.column(1).as_fixed_size_binary());
-    let key = |row: u32| (traces.value(row as usize), times[row as usize], spans.value(row as usize));
-    let mut comparators = Vec::new();
-    let mut kept: Vec<u32> = Vec::with_capacity(order.len());
-    for row in order {
-        let twins = kept.iter().rev().take_while(|before| key(**before) == key(row));
-        let mut twin = false;
-        for before in twins {
-            if comparators.is_empty() {
-                comparators = content_comparators(batch)?;
-            }
-            twin |= comparators.iter().all(|equal| equal(*before as usize, row as usize).is_eq());
+    let key = |row: &u32| (traces.value(*row as usize), times[*row as usize], spans.value(*row as usize));
+    let mut kept = Vec::with_capacity(order.len());
+    for run in order.chunk_by(|a, b| key(a) == key(b)) {
+        if run.len() == 1 {
+            kept.push(run[0]);
+            continue;
         }
-        if !twin {
-            kept.push(row);
-        }
+        // A run may be as long as a request: contents are hashed, not compared pair by pair.
+        let contents = contents(batch, run)?;
+        let mut seen = HashSet::new();
+        kept.extend(run.iter().zip(contents.iter()).filter(|(_, content)| seen.insert(*content)).map(|(row, _)| *row));
     }
     Ok(kept)
 }
 
-fn content_comparators(batch: &RecordBatch) -> Result<Vec<DynComparator>, ArrowError> {
-    let schema = batch.schema();
-    let columns = schema.fields().iter().zip(batch.columns());
-    columns
+/// Everything of some rows but when they were received, in a form that compares.
+fn contents(batch: &RecordBatch, rows: &[u32]) -> Result<Rows, ArrowError> {
+    let rows = take_record_batch(batch, &UInt32Array::from(rows.to_vec()))?;
+    let schema = rows.schema();
+    let (fields, columns): (Vec<_>, Vec<_>) = schema
+        .fields()
+        .iter()
+        .zip(rows.columns())
         .filter(|(field, _)| field.name() != col::RECEIVED_TIME)
-        .map(|(_, column)| make_comparator(column, column, SortOptions::default()))
-        .collect()
+        .map(|(field, column)| (SortField::new(field.data_type().clone()), column.clone()))
+        .unzip();
+    RowConverter::new(fields)?.convert_columns(&columns)
 }
 
 /// Values of the time column, ns.

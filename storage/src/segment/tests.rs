@@ -132,6 +132,15 @@ fn equal_spans_are_stored_once_and_different_ones_kept() {
     assert_eq!(stored.segment.meta().rows, 2);
 }
 
+/// Compared pair by pair, this would be half a milliard comparisons of all columns.
+#[test]
+fn many_spans_of_one_id_are_told_apart_by_content() {
+    let spans_of_one: Vec<_> = (0..30_000)
+        .map(|i| TestSpan { attributes: format!(r#"{{"n":{}}}"#, i % 15_000), ..TestSpan::new(1, 1, 5) })
+        .collect();
+    assert_eq!(store(Table::Spans, &[spans(&spans_of_one)]).segment.meta().rows, 15_000);
+}
+
 #[test]
 fn tags_keys_and_operations_can_be_listed() {
     let stored = store(Table::Spans, &[spans(&many(30, 3))]);

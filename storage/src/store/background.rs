@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use hashbrown::HashSet;
+
 use super::flush::{WriteError, add};
 use super::*;
 use crate::scan::Read;
@@ -18,6 +20,8 @@ const FAN_IN: usize = 8;
 
 /// A segment past this many rows is left as it is: rewriting it would take too much memory at once.
 const FULL_ROWS: u64 = 1_000_000;
+/// The same in bytes of Parquet: rows are some ten times as large in memory.
+const FULL_BYTES: u64 = 48 << 20;
 
 /// How long files stay after the catalogue has let go of them: longer than any query of ours, and
 /// enough for others who read the lake.
@@ -57,11 +61,13 @@ impl Store {
     }
 
     /// Flushes, stops background work and closes the log. Later appends are refused.
-    pub async fn close(&self) -> Result<(), WriteError> {
+    pub async fn close(self: &Arc<Self>) -> Result<(), WriteError> {
         self.closed.send_replace(true);
         let task = self.background.lock().take();
-        if let Some(task) = task {
-            task.await?;
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "background work had ended early");
         }
         let flushed = self.flush().await;
         if let Some(wal) = self.wal.get() {
@@ -77,8 +83,19 @@ impl Store {
         for table in Table::ALL {
             // Merging a segment whose rows another program deleted would bring them back.
             let deleted = self.catalog.deleted_rows().await?;
-            while let Some(run) = pick(&self.view.load().table(table).segments, &deleted) {
-                self.merge(table, run).await?;
+            let mut left: HashSet<i64> = deleted.into_keys().collect();
+            left.extend(self.unmergeable.lock().iter());
+            while let Some(run) = pick(&self.view.load().table(table).segments, &left) {
+                let ids: Vec<i64> = run.iter().map(|segment| segment.meta().id).collect();
+                if let Err(error) = self.merge(table, run).await {
+                    // Not tried again before a restart: one damaged segment must not hold up the others.
+                    tracing::error!(%error, table = table.name(), segments = ?ids, "these segments stay as they are");
+                    self.unmergeable.lock().extend(&ids);
+                    left.extend(ids);
+                }
+                if *self.closed.borrow() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -87,6 +104,11 @@ impl Store {
     async fn merge(&self, table: Table, run: Vec<Arc<Segment>>) -> Result<(), WriteError> {
         let sources = run.clone();
         let batches = tokio::task::spawn_blocking(move || read_all(table, &sources)).await??;
+        let (found, known) = (rows_of(&batches), run.iter().map(|segment| segment.meta().rows).sum::<u64>());
+        if found != known {
+            let what = format!("{found} rows were read where {known} are stored");
+            return Err(crate::scan::ReadError::Damaged { file: format!("{} segments", table.name()), what }.into());
+        }
         let Some(written) = self.write_segment(table, batches).await? else { return Ok(()) };
         let removed: Vec<i64> = run.iter().map(|segment| segment.meta().id).collect();
         tracing::debug!(table = table.name(), segments = removed.len(), rows = written.meta.rows, "compacted");
@@ -151,23 +173,21 @@ impl Store {
 }
 
 /// The first run of neighbours in time of one size class that is long enough.
-fn pick(segments: &[Arc<Segment>], left: &std::collections::HashMap<i64, u64>) -> Option<Vec<Arc<Segment>>> {
-    let mut small: Vec<_> = segments
-        .iter()
-        .filter(|segment| segment.meta().rows < FULL_ROWS / 2 && !left.contains_key(&segment.meta().id))
-        .cloned()
-        .collect();
+fn pick(segments: &[Arc<Segment>], left: &HashSet<i64>) -> Option<Vec<Arc<Segment>>> {
+    let mut small: Vec<_> =
+        segments.iter().filter(|segment| !is_full(segment) && !left.contains(&segment.meta().id)).cloned().collect();
     small.sort_by_key(|segment| segment.meta().min_time);
     for class in 0..=size_class(FULL_ROWS) {
         let peers: Vec<_> = small.iter().filter(|segment| size_class(segment.meta().rows) == class).cloned().collect();
         if peers.len() >= FAN_IN {
-            let mut rows = 0;
+            let (mut rows, mut bytes) = (0, 0);
             let run: Vec<_> = peers
                 .into_iter()
                 .take(2 * FAN_IN)
                 .take_while(|segment| {
                     rows += segment.meta().rows;
-                    rows <= FULL_ROWS
+                    bytes += segment.meta().parquet_bytes;
+                    rows <= FULL_ROWS && bytes <= FULL_BYTES
                 })
                 .collect();
             if run.len() > 1 {
@@ -176,6 +196,14 @@ fn pick(segments: &[Arc<Segment>], left: &std::collections::HashMap<i64, u64>) -
         }
     }
     None
+}
+
+fn is_full(segment: &Segment) -> bool {
+    segment.meta().rows >= FULL_ROWS / 2 || segment.meta().parquet_bytes >= FULL_BYTES / 2
+}
+
+fn rows_of(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
 }
 
 /// Segments of a class differ in rows by less than the fan-in.

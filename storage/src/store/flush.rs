@@ -24,7 +24,14 @@ pub enum WriteError {
 impl Store {
     /// Writes the live buffer to segments; rows written. When it fails the rows stay where they
     /// are, durable and visible, and the next flush takes them along.
-    pub async fn flush(&self) -> Result<u64, WriteError> {
+    ///
+    /// Runs on when the caller goes away: between the commit and the change of the view nothing may stop it.
+    pub async fn flush(self: &Arc<Self>) -> Result<u64, WriteError> {
+        let store = self.clone();
+        tokio::spawn(async move { store.flush_whole().await }).await?
+    }
+
+    async fn flush_whole(&self) -> Result<u64, WriteError> {
         let _alone = self.maintenance.lock().await;
         let sequence = self.freeze().await;
         let view = self.view.load_full();

@@ -45,6 +45,7 @@ impl Store {
             last_sequence: AtomicU64::new(checkpoint),
             checkpoint: AtomicU64::new(checkpoint),
             requests: Mutex::new(Requests { window, in_flight: HashMap::new() }),
+            unmergeable: Mutex::default(),
             maintenance: tokio::sync::Mutex::new(()),
             wake: Notify::new(),
             changed: watch::channel(0).0,

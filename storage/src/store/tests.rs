@@ -222,6 +222,44 @@ async fn compaction_merges_small_segments_and_keeps_every_row() {
 }
 
 #[tokio::test]
+async fn a_flush_whose_caller_goes_away_is_not_done_twice() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    for trace in 0..40 {
+        append(&store, trace_request(trace, 3)).await;
+        append(&store, request(Signal::Logs, format!("{trace} line of {trace}"))).await;
+        let flushing = store.clone();
+        let flush = tokio::spawn(async move { flushing.flush().await.map(drop) });
+        tokio::time::sleep(Duration::from_micros(trace * 300)).await;
+        flush.abort();
+    }
+    store.close().await.expect("closed");
+    drop(store);
+    let store = open(dir.path()).await;
+    assert_eq!((store.stats().spans, store.stats().logs), (120, 40));
+}
+
+#[tokio::test]
+async fn a_damaged_segment_does_not_hold_up_the_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    for trace in 0..10 {
+        append(&store, trace_request(trace, 3)).await;
+        append(&store, request(Signal::Logs, format!("{trace} line of {trace}"))).await;
+        store.flush().await.expect("flushed");
+    }
+    let lake = std::fs::read_dir(dir.path().join("lake/main/spans")).expect("listed").flatten();
+    let parquet = lake.map(|file| file.path()).find(|path| path.extension().is_some_and(|e| e == "parquet"));
+    let parquet = parquet.expect("a Parquet file");
+    let mut bytes = std::fs::read(&parquet).expect("read");
+    bytes[40] ^= 1;
+    std::fs::write(&parquet, bytes).expect("written");
+    store.compact().await.expect("went on");
+    assert_eq!(store.stats().segments, 11, "ten of spans left alone, one of logs");
+    assert_eq!(bodies(&store.snapshot()).len(), 10);
+}
+
+#[tokio::test]
 async fn retention_drops_segments_that_are_wholly_past() {
     let dir = tempfile::tempdir().expect("a directory");
     let settings = Settings {

@@ -86,7 +86,16 @@ pub(super) fn replay(
         let following = firsts.get(i + 1).map(|&(following, _)| following);
         reader.file(first, bytes, following, &mut on_record)?;
     }
-    let Reader { report, live, spares, .. } = reader;
+    let Reader { mut report, live, spares, .. } = reader;
+    // What is missing at or below the checkpoint is kept in segments: a file that should have gone may
+    // stand before a gap of files that have.
+    report.damage.retain_mut(|damage| match &mut damage.lost {
+        Some(lost) => {
+            *lost = (*lost.start()).max(checkpoint + 1)..=*lost.end();
+            !lost.is_empty()
+        }
+        None => true,
+    });
     Ok(Found { next: report.last_sequence + 1, live, seen, spares, report })
 }
 
