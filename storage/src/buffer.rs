@@ -15,6 +15,8 @@ use crate::terms::{Field, Prune};
 /// Batches grow by merging neighbours up to this many rows: a snapshot stays a short list
 /// however small the requests are, and each row is copied at most log2 of this often.
 const MERGED_ROWS: usize = 16_384;
+/// And no larger than this: appends wait while neighbours are copied.
+const MERGED_BYTES: usize = 8 << 20;
 
 /// Rows of one table that were appended together or merged. Never changes.
 pub struct LiveBatch {
@@ -105,7 +107,8 @@ pub(crate) fn push(batches: &mut Vec<Arc<LiveBatch>>, new: LiveBatch) {
     batches.push(Arc::new(new));
     while let [.., before, last] = batches.as_slice() {
         let rows = before.row_count() + last.row_count();
-        if before.row_count() > 2 * last.row_count() || rows > MERGED_ROWS {
+        let large = rows > MERGED_ROWS || before.bytes + last.bytes > MERGED_BYTES;
+        if large || before.row_count() > 2 * last.row_count() {
             return;
         }
         let table = last.table;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, Finding};
 use crate::lake::Lake;
 use crate::segment::{ReaderCache, Segment};
-use crate::store::{CATALOG_FILE, Clock, Decode, LAKE_DIR, OpenError, WAL_DIR, lock};
+use crate::store::{CATALOG_FILE, Clock, Decode, LAKE_DIR, OpenError, WAL_DIR, describe_damage, lock, read_losses};
 use crate::wal::{self, Disk, Replayed};
 
 /// What was looked at, and what is wrong.
@@ -49,6 +49,11 @@ pub async fn check(data_dir: &Path, decode: Arc<dyn Decode>) -> Result<Report, O
     segments(&catalog, &lake, &mut report).await.map_err(|error| failed(&error))?;
     let checkpoint = catalog.checkpoint().await.map_err(|error| failed(&error))?;
     log(&data_dir.join(WAL_DIR), checkpoint, &*decode, &mut report);
+    for loss in read_losses(data_dir).map_err(|error| failed(&error))? {
+        if !report.findings.iter().any(|finding| finding.what == loss) {
+            report.damage(loss);
+        }
+    }
     let known = catalog.known_files().await.map_err(|error| failed(&error))?;
     let found = lake.list().await.map_err(|error| failed(&error))?;
     report.orphans = found.iter().filter(|(path, _)| !known.contains(path)).count() as u64;
@@ -89,10 +94,7 @@ fn log(directory: &Path, checkpoint: u64, decode: &dyn Decode, report: &mut Repo
     match read {
         Ok(found) => {
             report.log_records = found.records;
-            for damage in found.damage {
-                let lost = damage.lost.map(|lost| format!(", requests {lost:?} are lost")).unwrap_or_default();
-                report.damage(format!("{} at byte {}: {}{lost}", damage.file, damage.offset, damage.what));
-            }
+            found.damage.iter().for_each(|damage| report.damage(describe_damage(damage)));
         }
         Err(error) => report.damage(format!("the log cannot be read: {error}")),
     }

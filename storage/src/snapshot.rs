@@ -15,6 +15,7 @@ use crate::terms::Field;
 #[derive(Clone)]
 pub struct Snapshot {
     pub(crate) view: Arc<View>,
+    pub(crate) losses: Arc<[String]>,
 }
 
 /// What is where. Replaced as a whole, so that a flush moves rows in one step.
@@ -51,6 +52,11 @@ impl View {
 }
 
 impl Snapshot {
+    /// What was acknowledged once and is in no source any more; a sentence each. Every answer says them.
+    pub fn losses(&self) -> &[String] {
+        &self.losses
+    }
+
     /// Sources whose time bounds meet `from..to`, newest last row first.
     pub fn sources(&self, table: Table, from: i64, to: i64) -> Vec<Source> {
         let view = self.view.table(table);

@@ -1,7 +1,10 @@
 //! The front door of the store: append, snapshot, flush, close.
 
+mod append;
 mod background;
 mod flush;
+mod losses;
+mod merge;
 mod open;
 
 use std::path::PathBuf;
@@ -25,7 +28,9 @@ use crate::segment::ReaderCache;
 use crate::snapshot::View;
 pub use crate::snapshot::{Snapshot, Source};
 use crate::wal::{DedupeWindow, Wal, WalError};
+use append::Requests;
 pub use flush::WriteError;
+pub(crate) use losses::{describe as describe_damage, read as read_losses};
 pub(crate) use open::{CATALOG_FILE, LAKE_DIR, WAL_DIR, lock};
 
 /// What kind of rows a request holds. The number is written in the log: never reuse one.
@@ -78,6 +83,9 @@ pub enum AppendError {
     /// It will never fit: do not send it again.
     #[error("a request of {0} bytes is larger than the store takes")]
     TooLarge(usize),
+    /// The rows are not of their table: do not send it again.
+    #[error("the rows do not fit their table: {0}")]
+    Invalid(String),
 }
 
 /// Where and how. Everything has a measured default.
@@ -166,36 +174,31 @@ pub struct Store {
     requests: Mutex<Requests>,
     /// Segments whose merge failed.
     unmergeable: Mutex<hashbrown::HashSet<i64>>,
-    /// One flush, compaction or retention at a time.
+    /// A flush that was committed or not: its sequence. The catalogue will tell.
+    unsettled: Mutex<Option<u64>>,
+    /// Why the log refused the last append.
+    refusing: Mutex<Option<String>>,
+    /// What a damaged log has lost, a line each.
+    losses: OnceLock<Arc<[String]>>,
+    /// One flush at a time.
+    flushing: tokio::sync::Mutex<()>,
+    /// One compaction, retention or clearing at a time; beside it flushes go on.
     maintenance: tokio::sync::Mutex<()>,
-    wake: Notify,
+    /// Wakes the flusher, and after a flush the keeper.
+    wake: Arc<Notify>,
+    flushed: Arc<Notify>,
     changed: watch::Sender<u64>,
     duplicates: AtomicU64,
     closed: watch::Sender<bool>,
-    background: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    background: background::Background,
     _lock: std::fs::File,
 }
 
-/// Which requests were seen, and which are on their way to the disk.
-struct Requests {
-    window: DedupeWindow,
-    /// A repeat of one of these waits for what becomes of it: `Some(durable)`.
-    in_flight: HashMap<u128, watch::Receiver<Option<bool>>>,
-}
-
 impl Store {
-    /// Returns once the request is on disk and its rows are visible to the next snapshot.
-    /// Runs on when the caller goes away: a request that reached the log must reach the buffer.
-    pub async fn append(self: &Arc<Self>, request: Request, rows: Rows) -> Result<Appended, AppendError> {
-        let store = self.clone();
-        tokio::spawn(async move { store.append_once(request, rows).await })
-            .await
-            .map_err(|panic| AppendError::Disk(panic.to_string()))?
-    }
-
     /// A consistent view; cheap, and readable while it is held.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { view: self.view.load_full() }
+        let losses = self.losses.get().cloned().unwrap_or_default();
+        Snapshot { view: self.view.load_full(), losses }
     }
 
     /// Changes whenever rows were added: what a log tail waits for.
@@ -217,6 +220,7 @@ impl Store {
         let mut stats = Stats {
             wal_bytes: self.wal.get().map_or(0, Wal::bytes),
             duplicates: self.duplicates.load(Ordering::Relaxed),
+            losses: self.losses.get().map_or(0, |losses| losses.len() as u64),
             ..Stats::default()
         };
         for table in Table::ALL {
@@ -237,84 +241,6 @@ impl Store {
         stats
     }
 
-    async fn append_once(&self, request: Request, rows: Rows) -> Result<Appended, AppendError> {
-        let _pass = self.gate.read().await;
-        if *self.closed.borrow() {
-            return Err(AppendError::Busy { retry_after_s: 5 });
-        }
-        if self.buffer_bytes() > 4 * self.settings.flush_bytes {
-            self.wake.notify_one();
-            return Err(AppendError::Busy { retry_after_s: 1 });
-        }
-        let (hash, received) = (request.hash, request.received);
-        let done = match self.enter(hash, received) {
-            Entered::New(done) => done,
-            Entered::Stored => return Ok(self.duplicate()),
-            Entered::InFlight(mut outcome) => {
-                let durable = outcome.wait_for(Option::is_some).await.is_ok_and(|outcome| *outcome == Some(true));
-                return if durable { Ok(self.duplicate()) } else { Err(AppendError::Busy { retry_after_s: 1 }) };
-            }
-        };
-        let appended = match self.wal.get() {
-            Some(wal) => wal.append(request).await,
-            None => Err(WalError::Closed),
-        };
-        if let Ok(sequence) = appended {
-            self.last_sequence.fetch_max(sequence, Ordering::SeqCst);
-            self.add_rows(sequence, rows);
-        }
-        self.leave(hash, &done, appended.is_ok());
-        match appended {
-            Ok(_) => Ok(Appended::Stored),
-            Err(WalError::TooLarge(bytes)) => Err(AppendError::TooLarge(bytes)),
-            Err(error) => Err(AppendError::Disk(error.to_string())),
-        }
-    }
-
-    fn duplicate(&self) -> Appended {
-        self.duplicates.fetch_add(1, Ordering::Relaxed);
-        Appended::Duplicate
-    }
-
-    fn enter(&self, hash: u128, received: i64) -> Entered {
-        let mut requests = self.requests.lock();
-        if let Some(outcome) = requests.in_flight.get(&hash) {
-            return Entered::InFlight(outcome.clone());
-        }
-        if !requests.window.insert(hash, received) {
-            return Entered::Stored;
-        }
-        let (done, outcome) = watch::channel(None);
-        requests.in_flight.insert(hash, outcome);
-        Entered::New(done)
-    }
-
-    fn leave(&self, hash: u128, done: &watch::Sender<Option<bool>>, durable: bool) {
-        let mut requests = self.requests.lock();
-        requests.in_flight.remove(&hash);
-        if !durable {
-            requests.window.remove(hash);
-        }
-        done.send_replace(Some(durable));
-    }
-
-    /// Makes rows visible.
-    fn add_rows(&self, sequence: u64, rows: Rows) {
-        let batches: Vec<_> = rows.into_iter().filter_map(|(table, rows)| live_batch(table, sequence, rows)).collect();
-        if batches.is_empty() {
-            return;
-        }
-        self.change(|view| {
-            for (table, batch) in batches {
-                buffer::push(&mut view.table_mut(table).live, batch);
-            }
-        });
-        self.changed.send_modify(|version| *version += 1);
-        if self.live_bytes() > self.settings.flush_bytes {
-            self.wake.notify_one();
-        }
-    }
-
     /// Replaces the view by a changed copy, in one step.
     fn change<T>(&self, change: impl FnOnce(&mut View) -> T) -> T {
         let _changing = self.changing.lock();
@@ -324,34 +250,10 @@ impl Store {
         result
     }
 
-    fn buffer_bytes(&self) -> usize {
-        self.view.load().batches().map(|batch| batch.bytes()).sum()
+    /// Whether requests are in the log that no segment holds yet.
+    fn has_unflushed(&self) -> bool {
+        self.last_sequence.load(Ordering::SeqCst) != self.checkpoint.load(Ordering::SeqCst)
     }
-
-    fn live_bytes(&self) -> usize {
-        let view = self.view.load();
-        Table::ALL.iter().flat_map(|table| &view.table(*table).live).map(|batch| batch.bytes()).sum()
-    }
-}
-
-enum Entered {
-    New(watch::Sender<Option<bool>>),
-    InFlight(watch::Receiver<Option<bool>>),
-    Stored,
-}
-
-/// Rows as they are kept: logs get the ids that make them nameable.
-fn live_batch(table: Table, sequence: u64, rows: RecordBatch) -> Option<(Table, LiveBatch)> {
-    let rows = match table {
-        Table::Logs => {
-            let ids = (0..rows.num_rows() as u64).map(|row| RowId::new(sequence, row).0);
-            let ids = Arc::new(UInt64Array::from_iter_values(ids));
-            let columns = rows.columns().iter().cloned().chain([ids as _]).collect();
-            RecordBatch::try_new(table.schema(), columns).ok()?
-        }
-        Table::Spans | Table::Metrics => rows,
-    };
-    LiveBatch::new(table, rows).map(|batch| (table, batch))
 }
 
 /// What the store holds now.
@@ -368,6 +270,8 @@ pub struct Stats {
     pub wal_bytes: u64,
     /// Requests answered as duplicates since the start.
     pub duplicates: u64,
+    /// Places in the log where something acknowledged was lost.
+    pub losses: u64,
 }
 
 #[cfg(test)]

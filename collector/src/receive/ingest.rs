@@ -181,6 +181,7 @@ fn refused(error: AppendError) -> Refusal {
     match error {
         AppendError::Busy { retry_after_s } => Refusal::Busy { retry_after_s, what },
         AppendError::TooLarge(_) => Refusal::TooLarge(what),
+        AppendError::Invalid(_) => Refusal::Bad(what),
         AppendError::Disk(_) => {
             tracing::error!("{what}");
             Refusal::Busy { retry_after_s: DISK_RETRY_AFTER_S, what }

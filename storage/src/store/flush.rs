@@ -1,5 +1,7 @@
 //! From the live buffer to segments: encode, write, commit, switch the view.
 
+use hashbrown::HashSet;
+
 use super::*;
 use crate::catalog::{Change, NewSegment};
 use crate::lake::LakeError;
@@ -32,36 +34,82 @@ impl Store {
     }
 
     async fn flush_whole(&self) -> Result<u64, WriteError> {
-        let _alone = self.maintenance.lock().await;
+        let _alone = self.flushing.lock().await;
+        self.settle().await?;
         let sequence = self.freeze().await;
-        let view = self.view.load_full();
-        let mut written = Vec::new();
-        for table in Table::ALL {
-            let batches: Vec<RecordBatch> = view.table(table).frozen.iter().map(|batch| batch.rows().clone()).collect();
-            written.extend(self.write_segment(table, batches).await?);
-        }
         if sequence == self.checkpoint.load(Ordering::SeqCst) {
             return Ok(0);
         }
         // Requests without rows leave nothing to write, but the log must let go of them too.
+        let written = self.write_frozen().await?;
         let rows = written.iter().map(|segment| segment.meta.rows).sum();
+        *self.unsettled.lock() = Some(sequence);
         let segments = self.commit(written, Vec::new(), Some(sequence)).await?;
-        self.checkpoint.store(sequence, Ordering::SeqCst);
+        self.committed(sequence, segments);
+        tracing::debug!(rows, sequence, "flushed");
+        Ok(rows)
+    }
+
+    /// A commit may fail after the database has taken it. Before anything else is set apart, the
+    /// catalogue tells; else its rows would be written twice.
+    async fn settle(&self) -> Result<(), WriteError> {
+        let Some(sequence) = *self.unsettled.lock() else { return Ok(()) };
+        // What a merge has committed and not yet shown would look like ours.
+        let _no_merge = self.maintenance.lock().await;
+        if self.catalog.checkpoint().await? == sequence {
+            let view = self.view.load_full();
+            let known: HashSet<i64> = view.segments().map(|segment| segment.meta().id).collect();
+            let new = self.catalog.segments().await?.into_iter().filter(|meta| !known.contains(&meta.id));
+            let segments = new.map(|meta| Arc::new(Segment::new(meta, self.lake.root(), self.cache.clone()))).collect();
+            self.committed(sequence, segments);
+        }
+        *self.unsettled.lock() = None;
+        Ok(())
+    }
+
+    /// The frozen rows are in these segments now.
+    fn committed(&self, sequence: u64, segments: Vec<Arc<Segment>>) {
         self.change(|view| {
             for table in Table::ALL {
                 view.table_mut(table).frozen.clear();
             }
             add(view, segments);
         });
+        self.checkpoint.store(sequence, Ordering::SeqCst);
+        *self.unsettled.lock() = None;
         if let Some(wal) = self.wal.get() {
             wal.checkpoint(sequence, self.settings.clock.now());
         }
-        tracing::debug!(rows, sequence, "flushed");
-        Ok(rows)
+    }
+
+    /// Writes all frozen rows. When it fails nothing stays on disk: the next attempt has other names.
+    pub(super) async fn write_frozen(&self) -> Result<Vec<Written>, WriteError> {
+        let view = self.view.load_full();
+        let mut written = Vec::new();
+        for table in Table::ALL {
+            let batches: Vec<RecordBatch> = view.table(table).frozen.iter().map(|batch| batch.rows().clone()).collect();
+            match self.write_segment(table, batches).await {
+                Ok(segment) => written.extend(segment),
+                Err(error) => {
+                    for segment in &written {
+                        self.discard(&segment.meta).await;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Deletes files that will not be committed. Where that fails too, the sweep finds them.
+    async fn discard(&self, meta: &SegmentMeta) {
+        for path in [&meta.parquet, &meta.index] {
+            let _ = self.lake.delete(&path.to_string_lossy()).await;
+        }
     }
 
     /// Sets the live rows apart; the last sequence that they hold.
-    async fn freeze(&self) -> u64 {
+    pub(super) async fn freeze(&self) -> u64 {
         let _everyone = self.gate.write().await;
         self.change(|view| {
             for table in Table::ALL {
@@ -99,8 +147,14 @@ impl Store {
             parquet_checksums: Checksums::of(&parquet),
             index_checksums: Checksums::of(&index),
         };
-        self.lake.put(&format!("{name}.parquet"), parquet.into()).await?;
-        self.lake.put(&format!("{name}.index"), index.into()).await?;
+        let put = async {
+            self.lake.put(&format!("{name}.parquet"), parquet.into()).await?;
+            self.lake.put(&format!("{name}.index"), index.into()).await
+        };
+        if let Err(error) = put.await {
+            self.discard(&meta).await;
+            return Err(error.into());
+        }
         Ok(Some(Written { segment: NewSegment::new(&meta, parquet_footer, &rows), meta }))
     }
 

@@ -44,14 +44,19 @@ impl Store {
             gate: RwLock::new(()),
             last_sequence: AtomicU64::new(checkpoint),
             checkpoint: AtomicU64::new(checkpoint),
-            requests: Mutex::new(Requests { window, in_flight: HashMap::new() }),
+            requests: Mutex::new(Requests::new(window)),
             unmergeable: Mutex::default(),
+            unsettled: Mutex::default(),
+            refusing: Mutex::default(),
+            losses: OnceLock::new(),
+            flushing: tokio::sync::Mutex::new(()),
             maintenance: tokio::sync::Mutex::new(()),
-            wake: Notify::new(),
+            wake: Arc::default(),
+            flushed: Arc::default(),
             changed: watch::channel(0).0,
             duplicates: AtomicU64::new(0),
             closed: watch::channel(false).0,
-            background: Mutex::new(None),
+            background: Mutex::default(),
             settings,
             _lock: lock,
         });
@@ -82,9 +87,10 @@ impl Store {
             })
         });
         let (wal, report) = opened.await.map_err(failed)?.map_err(failed)?;
-        for damage in &report.damage {
-            tracing::error!(file = damage.file, offset = damage.offset, what = damage.what, lost = ?damage.lost, "the write-ahead log is damaged");
-        }
+        let losses = losses::record(&self.settings.data_dir, &report.damage)
+            .map_err(|error| OpenError::Failed(format!("{}: {error}", losses::LOSSES_FILE)))?;
+        losses.iter().for_each(|loss| tracing::error!("{loss}"));
+        self.losses.set(losses.into()).map_err(|_| OpenError::Failed("the log was opened twice".to_owned()))?;
         tracing::info!(records = report.records, last_sequence = report.last_sequence, torn = ?report.torn, "log replayed");
         self.last_sequence.fetch_max(report.last_sequence, Ordering::SeqCst);
         self.wal.set(wal).map_err(|_| OpenError::Failed("the log was opened twice".to_owned()))

@@ -190,8 +190,8 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
 
 /// Ends the store without flush or close.
 async fn crash(store: Arc<Store>) {
-    let task = store.background.lock().take();
-    if let Some(task) = task {
+    let tasks = std::mem::take(&mut *store.background.lock());
+    for task in tasks {
         task.abort();
         let _ = task.await;
     }
@@ -257,6 +257,77 @@ async fn a_damaged_segment_does_not_hold_up_the_others() {
     store.compact().await.expect("went on");
     assert_eq!(store.stats().segments, 11, "ten of spans left alone, one of logs");
     assert_eq!(bodies(&store.snapshot()).len(), 10);
+}
+
+#[tokio::test]
+async fn a_commit_of_unknown_fate_is_not_done_twice() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    append(&store, trace_request(1, 3)).await;
+    append(&store, request(Signal::Logs, "1 first".to_owned())).await;
+    // The database takes the commit, and its answer is lost.
+    let sequence = store.freeze().await;
+    let written = store.write_frozen().await.expect("written");
+    *store.unsettled.lock() = Some(sequence);
+    store.commit(written, Vec::new(), Some(sequence)).await.expect("committed");
+    append(&store, trace_request(2, 3)).await;
+    store.flush().await.expect("flushed");
+    assert_eq!((store.stats().spans, store.stats().logs, store.stats().buffer_rows), (6, 1, 0));
+    crash(store).await;
+    let store = open(dir.path()).await;
+    assert_eq!((store.stats().spans, store.stats().logs), (6, 1));
+}
+
+#[tokio::test]
+async fn flushes_go_on_beside_a_long_merge() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    let _merging = store.maintenance.lock().await;
+    append(&store, trace_request(1, 3)).await;
+    let flushed = tokio::time::timeout(Duration::from_secs(20), store.flush()).await.expect("not held up");
+    assert_eq!(flushed.expect("flushed"), 3);
+}
+
+#[tokio::test]
+async fn rows_of_another_table_never_reach_the_log() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    let rows = vec![(Table::Logs, spans(&[TestSpan::new(1, 1, 1)]))];
+    let wrong = trace_request(1, 1);
+    let refused = store.append(wrong.clone(), rows).await;
+    assert!(matches!(refused, Err(AppendError::Invalid(_))), "{refused:?}");
+    assert_eq!(store.last_sequence(), 0);
+    assert_eq!(append(&store, wrong).await, Appended::Stored, "the refusal is not remembered as stored");
+}
+
+#[tokio::test]
+async fn a_loss_is_said_until_someone_has_read_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    for trace in 1..4 {
+        append(&store, trace_request(trace, 3)).await;
+    }
+    crash(store).await;
+    let log = std::fs::read_dir(dir.path().join("wal")).expect("listed").flatten();
+    let log = log.map(|file| file.path()).find(|path| path.extension().is_some_and(|e| e == "wal")).expect("a log");
+    let mut bytes = std::fs::read(&log).expect("read");
+    bytes[4096 + 60] ^= 1; // in the payload of the first record
+    std::fs::write(&log, bytes).expect("written");
+
+    let store = open(dir.path()).await;
+    let counts = [1, 2, 3].map(|trace| count(&store.snapshot(), trace));
+    assert_eq!(counts, [0, 3, 3]);
+    let losses = store.snapshot().losses().to_vec();
+    assert!(losses.len() == 1 && losses[0].contains("request 1 is lost"), "{losses:?}");
+    store.close().await.expect("closed");
+    drop(store);
+    let store = open(dir.path()).await;
+    assert_eq!(store.snapshot().losses(), losses, "also after the log has gone");
+    crash(store).await;
+    let report = crate::check::check(dir.path(), Arc::new(TestDecoder)).await.expect("checked");
+    assert!(report.findings.iter().any(|finding| finding.damage && finding.what == losses[0]));
+    std::fs::remove_file(dir.path().join("losses.txt")).expect("acknowledged");
+    assert!(open(dir.path()).await.snapshot().losses().is_empty());
 }
 
 #[tokio::test]

@@ -38,8 +38,13 @@ impl DedupeWindow {
         if self.seen.contains_key(&hash) {
             return false;
         }
-        while self.order.len() >= self.limit {
+        while self.seen.len() >= self.limit {
             self.forget_oldest();
+        }
+        if self.order.len() > 2 * self.seen.len() + 1024 {
+            // Entries of refused requests would crowd out those that were stored.
+            let Self { seen, order, .. } = self;
+            order.retain(|entry| seen.get(&entry.hash) == Some(&entry.received));
         }
         self.seen.insert(hash, received);
         self.order.push_back(Entry { received, hash });
