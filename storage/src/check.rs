@@ -67,7 +67,7 @@ async fn segments(catalog: &Catalog, lake: &Lake, report: &mut Report) -> Result
         report.segments += 1;
         report.rows += meta.rows;
         report.bytes += meta.parquet_bytes + meta.index_bytes;
-        if let Err(error) = Segment::new(meta, lake.root(), cache.clone()).verify() {
+        if let Err(error) = Segment::new(meta, lake, cache.clone()).verify() {
             report.damage(error.to_string());
         }
     }

@@ -12,6 +12,9 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 
+use crate::scan::ReadError;
+use crate::segment::blob::{Blob, Checksums};
+
 /// The file is not there, or not durable: what it was for must not be committed.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {what}")]
@@ -40,6 +43,11 @@ impl Lake {
 
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A file of known length and checksums, for reading.
+    pub fn blob(&self, path: &str, bytes: u64, checksums: Checksums) -> Result<Blob, ReadError> {
+        Blob::open(&self.root.join(path), path, bytes, checksums)
     }
 
     /// Returns once `bytes` are on disk under `path`, relative to the root.

@@ -8,7 +8,7 @@ mod order;
 mod parquet;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection, RowSelector};
@@ -18,6 +18,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
+use crate::lake::Lake;
 use crate::scan::{Chunk, Read, ReadError};
 use crate::schema::Table;
 use crate::terms::Field;
@@ -69,7 +70,7 @@ pub struct SegmentMeta {
     /// Given by the catalogue.
     pub id: i64,
     pub table: Table,
-    /// Relative to the lake's directory.
+    /// Relative to the lake's root.
     pub parquet: PathBuf,
     pub index: PathBuf,
     pub parquet_bytes: u64,
@@ -84,7 +85,7 @@ pub struct SegmentMeta {
 /// A segment of a snapshot. Files are opened when first read.
 pub struct Segment {
     meta: SegmentMeta,
-    root: PathBuf,
+    lake: Lake,
     cache: Arc<ReaderCache>,
 }
 
@@ -102,8 +103,8 @@ impl Readers {
 }
 
 impl Segment {
-    pub fn new(meta: SegmentMeta, root: &Path, cache: Arc<ReaderCache>) -> Self {
-        Self { meta, root: root.to_owned(), cache }
+    pub fn new(meta: SegmentMeta, lake: &Lake, cache: Arc<ReaderCache>) -> Self {
+        Self { meta, lake: lake.clone(), cache }
     }
 
     pub fn meta(&self) -> &SegmentMeta {
@@ -112,16 +113,23 @@ impl Segment {
 
     fn open(&self) -> Result<Readers, ReadError> {
         let meta = &self.meta;
-        let blob = |path: &Path, bytes: u64, checksums: &Checksums| {
-            Blob::open(&self.root.join(path), &path.to_string_lossy(), bytes, checksums.clone()).map(Arc::new)
-        };
-        let parquet = blob(&meta.parquet, meta.parquet_bytes, &meta.parquet_checksums)?;
+        let parquet = Arc::new(self.parquet_blob()?);
         let metadata = parquet::metadata(&parquet).map_err(|error| read_error(&parquet, error))?;
         if metadata.metadata().file_metadata().num_rows() as u64 != meta.rows {
             return Err(parquet.damaged(format!("its footer speaks of other than {} rows", meta.rows)));
         }
-        let index = IndexReader::open(blob(&meta.index, meta.index_bytes, &meta.index_checksums)?)?;
+        let index = IndexReader::open(Arc::new(self.index_blob()?))?;
         Ok(Readers { parquet, metadata, index })
+    }
+
+    fn parquet_blob(&self) -> Result<Blob, ReadError> {
+        let meta = &self.meta;
+        self.lake.blob(&meta.parquet.to_string_lossy(), meta.parquet_bytes, meta.parquet_checksums.clone())
+    }
+
+    fn index_blob(&self) -> Result<Blob, ReadError> {
+        let meta = &self.meta;
+        self.lake.blob(&meta.index.to_string_lossy(), meta.index_bytes, meta.index_checksums.clone())
     }
 
     fn readers(&self) -> Result<Arc<Readers>, ReadError> {
@@ -176,13 +184,8 @@ impl Segment {
 
     /// Reads both files whole against their checksums, and opens them.
     pub fn verify(&self) -> Result<(), ReadError> {
-        let meta = &self.meta;
-        for (path, bytes, checksums) in [
-            (&meta.parquet, meta.parquet_bytes, &meta.parquet_checksums),
-            (&meta.index, meta.index_bytes, &meta.index_checksums),
-        ] {
-            Blob::open(&self.root.join(path), &path.to_string_lossy(), bytes, checksums.clone())?.verify()?;
-        }
+        self.parquet_blob()?.verify()?;
+        self.index_blob()?.verify()?;
         self.open().map(drop)
     }
 

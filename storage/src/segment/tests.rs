@@ -34,7 +34,7 @@ fn store(table: Table, batches: &[RecordBatch]) -> Stored {
         parquet_checksums: Checksums::of(&encoded.parquet),
         index_checksums: Checksums::of(&encoded.index),
     };
-    Stored { segment: Segment::new(meta, dir.path(), Arc::default()), rows: encoded.rows, _dir: dir }
+    Stored { segment: Segment::new(meta, &Lake::open(dir.path()).expect("opened"), Arc::default()), rows: encoded.rows, _dir: dir }
 }
 
 fn read(stored: &Stored, columns: &[&str], prune: &Prune, from: i64, to: i64) -> Vec<Chunk> {

@@ -60,7 +60,7 @@ impl Store {
             let view = self.view.load_full();
             let known: HashSet<i64> = view.segments().map(|segment| segment.meta().id).collect();
             let new = self.catalog.segments().await?.into_iter().filter(|meta| !known.contains(&meta.id));
-            let segments = new.map(|meta| Arc::new(Segment::new(meta, self.lake.root(), self.cache.clone()))).collect();
+            let segments = new.map(|meta| Arc::new(Segment::new(meta, &self.lake, self.cache.clone()))).collect();
             self.committed(sequence, segments);
         }
         *self.unsettled.lock() = None;
@@ -169,7 +169,7 @@ impl Store {
         let committed = self.catalog.commit(Change { add, remove, checkpoint }).await?;
         let segments = written.into_iter().zip(committed.segment_ids).map(|(written, id)| {
             let meta = SegmentMeta { id, ..written.meta };
-            Arc::new(Segment::new(meta, self.lake.root(), self.cache.clone()))
+            Arc::new(Segment::new(meta, &self.lake, self.cache.clone()))
         });
         Ok(segments.collect())
     }

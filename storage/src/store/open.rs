@@ -30,7 +30,7 @@ impl Store {
         let cache = Arc::new(ReaderCache::default());
         let mut view = View::default();
         let segments = catalog.segments().await.map_err(failed)?.into_iter();
-        flush::add(&mut view, segments.map(|meta| Arc::new(Segment::new(meta, lake.root(), cache.clone()))).collect());
+        flush::add(&mut view, segments.map(|meta| Arc::new(Segment::new(meta, &lake, cache.clone()))).collect());
         let checkpoint = catalog.checkpoint().await.map_err(failed)?;
         let window = DedupeWindow::new(settings.dedupe_window, REMEMBERED);
 
