@@ -1,4 +1,5 @@
-//! The catalogue: which segments there are. A DuckLake (ducklake.select, specification 1.0) in SQLite.
+//! The catalogue: which segments there are. A DuckLake (ducklake.select, specification 1.0) in SQLite, or
+//! in PostgreSQL, where several processes share it.
 //!
 //! ```text
 //!  ducklake_snapshot ─▶ ducklake_data_file ─▶ Parquet file     read by DuckDB and by us
@@ -7,37 +8,48 @@
 //! ```
 //!
 //! A commit is one SQL transaction and one snapshot: all of its segments come and go together.
-//! Anyone may `ATTACH 'ducklake:sqlite:<data-dir>/catalog.db'` meanwhile, to read and to write.
+//! Anyone may `ATTACH 'ducklake:sqlite:<data-dir>/catalog.db'` (or `'ducklake:postgres:…'`) meanwhile, to
+//! read and to write.
 //!
 //! It does not open the files that it names.
 
 mod check;
 mod columns;
 mod commit;
+mod copy;
+mod db;
 mod ddl;
+mod digest;
+mod erase;
 mod error;
 mod foreign;
 mod garbage;
 mod lake;
+mod look;
 mod list;
 mod measure;
 mod open;
+mod postgres;
 mod sqlite;
 mod state;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thinned;
+mod views;
+mod writers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use sqlx::Connection as _;
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard};
 
+pub use db::{PostgresUrl, Source};
+pub(crate) use copy::{NamedFile, copy, named};
 pub use error::CatalogError;
 pub use measure::ColumnStats;
 pub use text::Value;
@@ -52,16 +64,27 @@ type FieldIds = BTreeMap<Table, HashMap<String, i64>>;
 /// Attempts of a commit that loses against other writers.
 const ATTEMPTS: u32 = 5;
 
+/// A call that takes longer is given up: its database does not answer. What it did is not known.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+
 /// Layout of a segment's files that this version writes and reads.
 const SEGMENT_FORMAT: i64 = 1;
 
 /// One lake, opened for writing. Calls queue up behind each other; each takes milliseconds.
 pub struct Catalog {
+    source: Source,
     /// None once closed.
-    connection: Mutex<Option<sqlite::Connection>>,
+    link: Mutex<Option<Link>>,
+    /// Of this opening, among those of the same writer.
+    session: u64,
+    /// See [`Catalog::look`].
+    read_only: bool,
     fields: FieldIds,
     clock: Clock,
 }
+
+/// The connection; None after it was lost, until the next call makes another.
+type Link = Option<db::Connection>;
 
 /// What one commit does, all or nothing.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +94,8 @@ pub struct Change {
     pub remove: Vec<i64>,
     /// Requests of the write-ahead log up to this sequence number are in segments now.
     pub checkpoint: Option<u64>,
+    /// Live segments that a tail rule has judged and left whole: id, and name of the rule.
+    pub mark: Vec<(i64, u64)>,
 }
 
 /// A segment whose files are written and synced.
@@ -86,7 +111,12 @@ impl NewSegment {
     /// `footer_bytes` is the length of the Parquet metadata, as the four bytes before the last `PAR1`
     /// tell; `rows` are those in the file.
     pub fn new(meta: &SegmentMeta, footer_bytes: u64, rows: &RecordBatch) -> Self {
-        Self { meta: meta.clone(), footer_bytes, columns: measure::columns(rows) }
+        Self::measured(meta, footer_bytes, measure::columns(rows))
+    }
+
+    /// The same with statistics that were taken while the file was written.
+    pub fn measured(meta: &SegmentMeta, footer_bytes: u64, columns: Vec<ColumnStats>) -> Self {
+        Self { meta: meta.clone(), footer_bytes, columns }
     }
 }
 
@@ -118,23 +148,36 @@ impl Finding {
 }
 
 impl Catalog {
-    /// Opens the database file `path`, and makes it a lake with our tables where it is not yet one.
-    /// `data_path` is the folder of the segments; it must exist, and may have moved since.
-    pub async fn open(path: &Path, data_path: &Path, clock: Clock) -> Result<Self, CatalogError> {
+    /// Opens the database, and makes it a lake with our tables where it is not yet one. `data_path` is where
+    /// the segments are, as DuckLake writes it: an absolute path or a URL, with a slash at its end. Where
+    /// the lake is nobody else's, it may have moved since.
+    pub async fn open(source: Source, data_path: &str, clock: Clock) -> Result<Self, CatalogError> {
         let wanted: Vec<(Table, SchemaRef)> = Table::ALL.into_iter().map(|table| (table, table.schema())).collect();
-        Self::open_with(path, data_path, clock, &wanted).await
+        Self::open_with(source, data_path, clock, &wanted).await
     }
 
     async fn open_with(
-        path: &Path,
-        data_path: &Path,
+        source: Source,
+        data_path: &str,
         clock: Clock,
         wanted: &[(Table, SchemaRef)],
     ) -> Result<Self, CatalogError> {
-        let mut connection = sqlite::connect(path).await?;
-        open::prepare(&mut connection, data_path, clock.now(), wanted).await?;
-        let fields = open::field_ids(&mut connection).await?;
-        Ok(Self { connection: Mutex::new(Some(connection)), fields, clock })
+        let mut connection = db::connect(&source).await?;
+        let session = random();
+        let fields = within(async {
+            open::prepare(&mut connection, data_path, source.is_shared(), clock.now(), wanted).await?;
+            if let Some(writer) = source.writer() {
+                writers::enter(&mut connection, writer, session).await?;
+            }
+            open::field_ids(&mut connection).await
+        });
+        let fields = fields.await?;
+        Ok(Self { source, link: Mutex::new(Some(Some(connection))), session, read_only: false, fields, clock })
+    }
+
+    /// Whether other processes ingest into the lake too.
+    pub fn is_shared(&self) -> bool {
+        self.source.is_shared()
     }
 
     /// The number by which DuckLake finds a column: the Parquet field must carry it. A lake that
@@ -146,10 +189,15 @@ impl Catalog {
 
     /// Applies a change. It is durable when this returns; when the future is dropped, it happened or not.
     pub async fn commit(&self, change: Change) -> Result<CommittedSnapshot, CatalogError> {
-        let mut connection = self.lock().await?;
         let mut attempt = 1;
         loop {
-            match commit::commit(&mut connection, &change, &self.fields, self.clock.now()).await {
+            let mut held = self.hold().await?;
+            let result = within(async {
+                let connection = &mut held.connection;
+                commit::commit(connection, &change, &self.writer(), &self.fields, self.clock.now()).await
+            });
+            let result = result.await;
+            match held.end(result).await {
                 Err(error) if error.another_writer() && attempt < ATTEMPTS => {
                     tracing::debug!(attempt, %error, "another program writes to the lake");
                     tokio::time::sleep(Duration::from_millis(20 << attempt)).await;
@@ -163,18 +211,71 @@ impl Catalog {
     /// Segments that are part of the lake now, oldest first. Those that a DuckDB user has dropped or
     /// merged into files of their own are not among them.
     pub async fn segments(&self) -> Result<Vec<SegmentMeta>, CatalogError> {
-        list::segments(&mut *self.lock().await?).await
+        let mut held = self.hold().await?;
+        let result = within(list::segments(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// What no other lake has: made when the lake was.
+    pub async fn id(&self) -> Result<String, CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(lake::id(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// Number of the newest snapshot: as long as it stays, so do the segments.
+    pub async fn newest_snapshot(&self) -> Result<i64, CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(lake::newest(&mut held.connection)).await;
+        held.end(result).await
     }
 
     /// Rows that a DuckDB user deleted, by segment; only segments that lost some. The files still
     /// hold them, and merging the segment would bring them back to the lake.
     pub async fn deleted_rows(&self) -> Result<HashMap<i64, u64>, CatalogError> {
-        list::deleted_rows(&mut *self.lock().await?).await
+        let mut held = self.hold().await?;
+        let result = within(list::deleted_rows(&mut held.connection)).await;
+        held.end(result).await
     }
 
-    /// The write-ahead log's sequence number of the last commit that gave one, or 0.
+    /// The write-ahead log's sequence number of the last commit of this writer that gave one, or 0. A
+    /// commit whose outcome is not known has happened by then, or never will.
     pub async fn checkpoint(&self) -> Result<u64, CatalogError> {
-        Ok(state::get(&mut *self.lock().await?, state::CHECKPOINT).await?.unwrap_or(0))
+        let mut held = self.hold().await?;
+        let (connection, writer) = (&mut held.connection, self.source.writer());
+        let result = match self.read_only {
+            true => within(state::get(connection, &state::checkpoint(writer))).await.map(Option::unwrap_or_default),
+            false => within(commit::checkpoint(connection, writer)).await,
+        };
+        held.end(result).await
+    }
+
+    /// Chapters of row ids that this writer has, by the part of its sequence numbers. None where there is
+    /// one writer.
+    pub async fn chapters(&self) -> Result<Option<BTreeMap<u64, u64>>, CatalogError> {
+        let Some(writer) = self.source.writer() else { return Ok(None) };
+        let mut held = self.hold().await?;
+        let result = within(writers::chapters(&mut held.connection, writer)).await;
+        held.end(result).await.map(Some)
+    }
+
+    /// The chapter of row ids for a part of this writer's sequence numbers: no other writer has it, and it
+    /// is the same when asked again. Where there is one writer, chapters are parts.
+    pub async fn take_chapter(&self, part: u64) -> Result<u64, CatalogError> {
+        let Some(writer) = self.source.writer() else { return Ok(part) };
+        let mut held = self.hold().await?;
+        let result = within(writers::take_chapter(&mut held.connection, writer, part)).await;
+        held.end(result).await
+    }
+
+    /// Takes or keeps, for so many ns, what one process at a time should do; false while another has it.
+    /// Nothing may depend on it but the work that is saved: clocks differ.
+    pub async fn lease(&self, name: &str, time: i64) -> Result<bool, CatalogError> {
+        let Some(writer) = self.source.writer() else { return Ok(true) };
+        let now = self.clock.now();
+        let mut held = self.hold().await?;
+        let result = within(writers::lease(&mut held.connection, name, writer, now, now.saturating_add(time))).await;
+        held.end(result).await
     }
 
     /// Expires the snapshots that were replaced `grace` ns ago or before; time travel reaches no
@@ -182,39 +283,127 @@ impl Catalog {
     /// then [`Self::forget_files`]. They are given again until then, so a file may be gone already.
     pub async fn expired_files(&self, grace: i64) -> Result<Vec<String>, CatalogError> {
         let now = self.clock.now();
-        garbage::expire(&mut *self.lock().await?, now.saturating_sub(grace), now).await
+        let mut held = self.hold().await?;
+        let result = within(garbage::expire(&mut held.connection, now.saturating_sub(grace), now)).await;
+        held.end(result).await
     }
 
     /// These files are deleted.
     pub async fn forget_files(&self, paths: &[String]) -> Result<(), CatalogError> {
-        garbage::forget(&mut *self.lock().await?, paths).await
+        let mut held = self.hold().await?;
+        let result = within(garbage::forget(&mut held.connection, paths)).await;
+        held.end(result).await
+    }
+
+    /// Expires every snapshot but the newest, without grace: how many, and the files that nothing needs
+    /// since; delete them, then [`Self::forget_files`].
+    pub async fn expire_all(&self) -> Result<(u64, Vec<String>), CatalogError> {
+        let now = self.clock.now();
+        let mut held = self.hold().await?;
+        let result = within(erase::expire_all(&mut held.connection, now)).await;
+        held.end(result).await
+    }
+
+    /// Tables in which other programs have deleted rows or keep rows of their own in the database.
+    pub async fn touched(&self) -> Result<Vec<Table>, CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(erase::touched(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// Clears the database of bytes that were deleted.
+    pub async fn scrub(&self) -> Result<(), CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(erase::scrub(&mut held.connection)).await;
+        held.end(result).await
     }
 
     /// Every file below the data path that the catalogue knows, relative to it. A file that is not
     /// among them, and is not being written by anyone, is an orphan. A DuckDB that inserts writes its
     /// file first too.
     pub async fn known_files(&self) -> Result<BTreeSet<String>, CatalogError> {
-        list::known_files(&mut *self.lock().await?).await
+        let mut held = self.hold().await?;
+        let result = within(list::known_files(&mut held.connection)).await;
+        held.end(result).await
     }
 
     /// Looks for contradictions in the catalogue. It reads none of the files.
     pub async fn check(&self) -> Result<Vec<Finding>, CatalogError> {
-        check::check(&mut *self.lock().await?, &self.fields).await
+        let mut held = self.hold().await?;
+        let result = within(check::check(&mut held.connection, &self.fields)).await;
+        held.end(result).await
     }
 
-    /// Lets go of the database; every later call fails. Nothing depends on it: what was committed is
-    /// on disk.
+    /// Lets go of leases and of the database; every later call fails. Nothing depends on it: what was
+    /// committed is on disk.
     pub async fn close(&self) {
-        if let Some(connection) = self.connection.lock().await.take()
-            && let Err(error) = connection.close().await
-        {
+        let Some(Some(mut connection)) = self.link.lock().await.take() else { return };
+        let close = async {
+            if let Some(writer) = self.source.writer().filter(|_| !self.read_only) {
+                writers::release(&mut connection, writer).await?;
+            }
+            Ok(connection.close().await?)
+        };
+        if let Err(error) = within(close).await {
             tracing::warn!(%error, "the catalogue did not close cleanly");
         }
     }
 
-    async fn lock(&self) -> Result<MappedMutexGuard<'_, sqlite::Connection>, CatalogError> {
-        let guard = self.connection.lock().await;
-        MutexGuard::try_map(guard, Option::as_mut)
-            .map_err(|_| CatalogError::Invalid("the catalogue is closed".to_owned()))
+    fn writer(&self) -> Writer<'_> {
+        Writer { name: self.source.writer(), session: self.session }
     }
+
+    /// The connection for one call; a new one when the last was lost.
+    async fn hold(&self) -> Result<Held<'_>, CatalogError> {
+        let mut link = self.link.lock().await;
+        let known = link.as_mut().ok_or_else(|| CatalogError::Invalid("the catalogue is closed".to_owned()))?.take();
+        let connection = match known {
+            Some(connection) => connection,
+            None => db::connect(&self.source).await?,
+        };
+        Ok(Held { link, connection })
+    }
+}
+
+/// Who commits. Without a name there is one writer.
+#[derive(Clone, Copy, Debug)]
+struct Writer<'a> {
+    name: Option<&'a str>,
+    session: u64,
+}
+
+/// A call on its way. One that is dropped, or that the database did not answer, takes the connection
+/// with it: in what state that is, nobody knows.
+struct Held<'a> {
+    link: MutexGuard<'a, Option<Link>>,
+    connection: db::Connection,
+}
+
+impl Held<'_> {
+    async fn end<T>(mut self, result: Result<T, CatalogError>) -> Result<T, CatalogError> {
+        let lost = matches!(result, Err(CatalogError::Disk(_))) && db::is_postgres(&self.connection);
+        if !lost && self.is_idle().await {
+            *self.link = Some(Some(self.connection));
+        }
+        result
+    }
+
+    /// A transaction that was left is rolled back with the next statement: until then its locks would
+    /// keep the other processes from the lake.
+    async fn is_idle(&mut self) -> bool {
+        if !self.connection.should_flush() {
+            return true;
+        }
+        within(async { Ok(self.connection.flush().await?) }).await.is_ok()
+    }
+}
+
+async fn within<T>(call: impl Future<Output = Result<T, CatalogError>>) -> Result<T, CatalogError> {
+    let late = |_| CatalogError::Disk(format!("no answer within {} s", CALL_LIMIT.as_secs()));
+    tokio::time::timeout(CALL_LIMIT, call).await.map_err(late)?
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
 }

@@ -23,6 +23,12 @@ pub struct BadId(pub String, pub usize);
 impl RowId {
     pub const ROWS_PER_REQUEST: u64 = 1 << 24;
 
+    /// Requests of a chapter. Where several processes write, the catalogue gives each its chapters.
+    pub const CHAPTER: u64 = 1 << 24;
+
+    /// So many chapters are in one lake.
+    pub const CHAPTERS: u64 = 1 << 16;
+
     pub fn new(sequence: u64, row: u64) -> Self {
         debug_assert!(row < Self::ROWS_PER_REQUEST);
         Self(sequence * Self::ROWS_PER_REQUEST + row)

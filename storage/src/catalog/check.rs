@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 
 use super::columns::lake_type;
-use super::sqlite::{self, Connection};
-use super::{CatalogError, FieldIds, Finding, foreign, lake};
+use super::db::{self, Connection};
+use super::{CatalogError, FieldIds, Finding, digest, foreign, lake, views};
 use crate::schema::Table;
 
 pub(super) async fn check(connection: &mut Connection, fields: &FieldIds) -> Result<Vec<Finding>, CatalogError> {
-    let mut tx = sqlite::begin_read(connection).await?;
+    let mut tx = db::begin_read(connection).await?;
     let mut findings: Vec<Finding> = Vec::new();
-    let integrity = sqlite::integrity(&mut tx).await?;
+    let integrity = db::integrity(&mut tx).await?;
     findings.extend(integrity.into_iter().map(|line| Finding::damage(format!("database: {line}"))));
+    if let Err(error) = digest::check(&mut tx).await {
+        findings.push(Finding::damage(error.to_string()));
+    }
     for (what, query) in CONTRADICTIONS {
         let ids: Vec<i64> = sqlx::query_scalar(*query).fetch_all(&mut *tx).await?;
         findings.extend(ids.into_iter().map(|id| Finding::damage(format!("{what} {id}"))));
@@ -28,6 +31,7 @@ pub(super) async fn check(connection: &mut Connection, fields: &FieldIds) -> Res
         findings.extend(file_findings(&mut tx, table, *id, &folders).await?);
         findings.extend(foreign_findings(&mut tx, table, *id).await?);
     }
+    findings.extend(views::findings(&mut tx).await?.into_iter().map(Finding::notice));
     Ok(findings)
 }
 
@@ -109,8 +113,8 @@ async fn file_findings(
     id: i64,
     folders: &lake::Folders,
 ) -> Result<Vec<Finding>, CatalogError> {
-    let rows: Vec<(i64, String, bool, i64, Option<String>)> = sqlx::query_as(
-        "SELECT f.data_file_id, f.path, f.path_is_relative, f.record_count, s.parquet_path FROM ducklake_data_file f \
+    let rows: Vec<(i64, String, i64, i64, Option<String>)> = sqlx::query_as(
+        "SELECT f.data_file_id, f.path, CAST(f.path_is_relative AS INTEGER), f.record_count, s.parquet_path FROM ducklake_data_file f \
          LEFT JOIN clew_segment s ON s.data_file_id = f.data_file_id \
          WHERE f.table_id = $1 AND f.end_snapshot IS NULL ORDER BY f.data_file_id",
     )
@@ -119,7 +123,7 @@ async fn file_findings(
     .await?;
     let mut findings = Vec::new();
     for (file, path, relative, rows, ours) in rows {
-        let path = lake::resolve(folders, id, path, relative).path;
+        let path = lake::resolve(folders, id, path, relative != 0).path;
         match ours {
             None => findings.push(Finding::notice(format!(
                 "{path}: {rows} rows of table {} were written by another program; Clew does not read them",

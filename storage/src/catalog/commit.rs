@@ -2,30 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::{QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::columns::Kind;
+use super::digest::Digest;
+use super::db::{self, Connection};
 use super::lake::{self, signed};
-use super::sqlite::{self, Connection, Db};
 use super::stats::{self, FileColumn};
-use super::{CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, foreign, state, text};
+use super::{
+    CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, Writer, foreign, state, text, thinned,
+    writers,
+};
+use crate::fault;
 use crate::schema::Table;
 use crate::segment::SegmentMeta;
 
 pub(super) async fn commit(
     connection: &mut Connection,
     change: &Change,
+    writer: &Writer<'_>,
     fields: &FieldIds,
     now: i64,
 ) -> Result<CommittedSnapshot, CatalogError> {
-    let mut tx = sqlite::begin(connection).await?;
+    let mut tx = db::begin(connection).await?;
+    if let Some(name) = writer.name {
+        writers::check(&mut tx, name, writer.session).await?;
+    }
     let head = lake::head(&mut tx).await?;
-    set_checkpoint(&mut tx, change.checkpoint).await?;
+    set_checkpoint(&mut tx, writer.name, change.checkpoint).await?;
+    mark(&mut tx, &change.mark).await?;
     if change.add.is_empty() && change.remove.is_empty() {
         tx.commit().await?;
         return Ok(CommittedSnapshot { snapshot: head.snapshot, segment_ids: Vec::new() });
     }
     let mut next = head.following(now);
+    let mut digest = Digest::without(&mut tx, head.snapshot, &change.remove).await?;
     let shrunk = remove(&mut tx, &change.remove, next.snapshot).await?;
     let target = Target::load(&mut tx, fields).await?;
     let mut grown: BTreeMap<i64, Vec<Vec<FileColumn>>> = BTreeMap::new();
@@ -35,6 +46,7 @@ pub(super) async fn commit(
         next.next_file_id += 1;
         let (table, columns) = add(&mut tx, &target, segment, id, next.snapshot).await?;
         grown.entry(table).or_default().push(columns);
+        digest.add(id, &segment.meta);
         segment_ids.push(id);
     }
     for (table, files) in &grown {
@@ -48,17 +60,47 @@ pub(super) async fn commit(
     let mut changes: Vec<String> = grown.keys().map(|table| format!("inserted_into_table:{table}")).collect();
     changes.extend(shrunk.iter().map(|table| format!("deleted_from_table:{table}")));
     lake::add_snapshot(&mut tx, &next, &changes).await?;
+    digest.keep(&mut tx, next.snapshot).await?;
+    fault::point("catalog.before-commit")?;
     tx.commit().await?;
+    fault::point("catalog.after-commit")?;
     Ok(CommittedSnapshot { snapshot: next.snapshot, segment_ids })
 }
 
-async fn set_checkpoint(connection: &mut Connection, checkpoint: Option<u64>) -> Result<(), CatalogError> {
+async fn mark(connection: &mut Connection, marks: &[(i64, u64)]) -> Result<(), CatalogError> {
+    for (id, rule) in marks {
+        let live: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM ducklake_data_file WHERE data_file_id = $1 AND end_snapshot IS NULL",
+        )
+        .bind(*id)
+        .fetch_one(&mut *connection)
+        .await?;
+        if live == 0 {
+            return Err(CatalogError::Conflict(format!("segment {id} is no longer part of the lake")));
+        }
+        thinned::add(connection, *id, &[*rule]).await?;
+    }
+    Ok(())
+}
+
+/// Reads where it would be written: an earlier commit that is still on its way has ended by then.
+pub(super) async fn checkpoint(connection: &mut Connection, writer: Option<&str>) -> Result<u64, CatalogError> {
+    let mut tx = db::begin(connection).await?;
+    Ok(state::get(&mut tx, &state::checkpoint(writer)).await?.unwrap_or(0))
+}
+
+async fn set_checkpoint(
+    connection: &mut Connection,
+    writer: Option<&str>,
+    checkpoint: Option<u64>,
+) -> Result<(), CatalogError> {
     let Some(sequence) = checkpoint else { return Ok(()) };
-    let known = state::get(connection, state::CHECKPOINT).await?.unwrap_or(0);
+    let name = state::checkpoint(writer);
+    let known = state::get(connection, &name).await?.unwrap_or(0);
     if sequence < known {
         return Err(CatalogError::Invalid(format!("checkpoint {sequence} lies before {known}")));
     }
-    state::set(connection, state::CHECKPOINT, sequence).await
+    state::set(connection, &name, sequence).await
 }
 
 /// Ends the life of segments with this snapshot; the tables that they were of.
@@ -71,7 +113,7 @@ async fn remove(connection: &mut Connection, ids: &[i64], snapshot: i64) -> Resu
              AND data_file_id IN (SELECT data_file_id FROM clew_segment) RETURNING table_id",
         )
         .bind(snapshot)
-        .bind(id)
+        .bind(*id)
         .fetch_optional(&mut *connection)
         .await?
         .ok_or_else(|| CatalogError::Conflict(format!("segment {id} is no longer part of the lake")))?;
@@ -80,7 +122,7 @@ async fn remove(connection: &mut Connection, ids: &[i64], snapshot: i64) -> Resu
             "UPDATE ducklake_delete_file SET end_snapshot = $1 WHERE data_file_id = $2 AND end_snapshot IS NULL",
         )
         .bind(snapshot)
-        .bind(id)
+        .bind(*id)
         .execute(&mut *connection)
         .await?;
     }
@@ -215,21 +257,24 @@ async fn insert_columns(
     table: i64,
     columns: &[FileColumn],
 ) -> Result<(), CatalogError> {
-    let mut query: QueryBuilder<Db> = QueryBuilder::new(
+    let statement = format!(
         "INSERT INTO ducklake_file_column_stats (data_file_id, table_id, column_id, value_count, \
-         null_count, min_value, max_value, contains_nan) ",
+         null_count, min_value, max_value, contains_nan) VALUES {}",
+        db::places(columns.len(), 8)
     );
-    query.push_values(columns, |mut row, column| {
-        row.push_bind(file)
-            .push_bind(table)
-            .push_bind(column.column)
-            .push_bind(column.value_count)
-            .push_bind(column.null_count)
-            .push_bind(column.bounds.as_ref().map(|(min, _)| min.clone()))
-            .push_bind(column.bounds.as_ref().map(|(_, max)| max.clone()))
-            .push_bind(column.contains_nan);
-    });
-    query.build().execute(connection).await?;
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for column in columns {
+        query = query
+            .bind(file)
+            .bind(table)
+            .bind(column.column)
+            .bind(column.value_count)
+            .bind(column.null_count)
+            .bind(column.bounds.as_ref().map(|(min, _)| min.as_str()))
+            .bind(column.bounds.as_ref().map(|(_, max)| max.as_str()))
+            .bind(column.contains_nan);
+    }
+    query.execute(connection).await?;
     Ok(())
 }
 
@@ -250,7 +295,7 @@ async fn insert_segment(connection: &mut Connection, id: i64, meta: &SegmentMeta
     .bind(meta.parquet_checksums.to_bytes())
     .bind(meta.index_checksums.to_bytes())
     .bind(SEGMENT_FORMAT)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    thinned::add(connection, id, &meta.thinned).await
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::AssertSqlSafe;
 
 use super::CatalogError;
-use super::sqlite::{self, Connection};
+use super::db::{self, Connection};
 
 /// Whether the live files of a table are all of its rows.
 pub(super) async fn untouched(connection: &mut Connection, table: i64) -> Result<bool, CatalogError> {
@@ -25,7 +25,7 @@ pub(super) async fn deleted_rows(connection: &mut Connection, table: i64) -> Res
     .await?;
     let inlined = format!("ducklake_inlined_delete_{table}");
     let mut rows = Vec::new();
-    if sqlite::table_names(connection).await?.contains(&inlined) {
+    if db::table_names(connection).await?.contains(&inlined) {
         let sql = format!(
             "SELECT d.file_id, count(*) FROM {inlined} d \
              JOIN ducklake_data_file f ON f.data_file_id = d.file_id WHERE f.end_snapshot IS NULL GROUP BY d.file_id"
@@ -46,7 +46,7 @@ pub(super) async fn inlined_rows(connection: &mut Connection, table: i64) -> Res
             .bind(table)
             .fetch_all(&mut *connection)
             .await?;
-    let names = sqlite::table_names(connection).await?;
+    let names = db::table_names(connection).await?;
     let mut count = 0;
     for version in versions {
         let name = format!("ducklake_inlined_data_{table}_{version}");

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::CatalogError;
+use super::{CatalogError, thinned};
+use super::db::{self, Connection};
 use super::lake::{self, Folders, LakePath, read_time};
-use super::sqlite::{self, Connection};
 use super::text::snapshot_time;
 
 /// Expires snapshots that were followed by another before `cutoff` (ns); the paths, relative to the
 /// data path, of files that no reader may need any more.
 pub(super) async fn expire(connection: &mut Connection, cutoff: i64, now: i64) -> Result<Vec<String>, CatalogError> {
-    let mut tx = sqlite::begin(connection).await?;
+    let mut tx = db::begin(connection).await?;
     let times = snapshot_times(&mut tx).await?;
     let followed = times.iter().zip(times.iter().skip(1));
     let expired: Vec<i64> = followed.filter(|(_, (_, next))| **next <= cutoff).map(|((id, _), _)| *id).collect();
@@ -22,7 +22,7 @@ pub(super) async fn expire(connection: &mut Connection, cutoff: i64, now: i64) -
             "DELETE FROM ducklake_snapshot WHERE snapshot_id = $1",
             "DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = $1",
         ] {
-            sqlx::query(statement).bind(id).execute(&mut *tx).await?;
+            sqlx::query(statement).bind(*id).execute(&mut *tx).await?;
         }
     }
     schedule(&mut tx, &times, now).await?;
@@ -33,14 +33,14 @@ pub(super) async fn expire(connection: &mut Connection, cutoff: i64, now: i64) -
 
 /// Forgets files that were deleted.
 pub(super) async fn forget(connection: &mut Connection, paths: &[String]) -> Result<(), CatalogError> {
-    let mut tx = sqlite::begin(connection).await?;
+    let mut tx = db::begin(connection).await?;
     for path in paths {
         sqlx::query("DELETE FROM ducklake_files_scheduled_for_deletion WHERE path = $1 AND path_is_relative = $2")
-            .bind(path)
+            .bind(path.as_str())
             .bind(true)
             .execute(&mut *tx)
             .await?;
-        sqlx::query("DELETE FROM clew_garbage WHERE path = $1").bind(path).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM clew_garbage WHERE path = $1").bind(path.as_str()).execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -48,13 +48,13 @@ pub(super) async fn forget(connection: &mut Connection, paths: &[String]) -> Res
 
 /// Times of all snapshots (ns), by number.
 async fn snapshot_times(connection: &mut Connection) -> Result<BTreeMap<i64, i64>, CatalogError> {
-    let rows: Vec<(i64, String)> =
-        sqlx::query_as("SELECT snapshot_id, snapshot_time FROM ducklake_snapshot").fetch_all(connection).await?;
+    let statement = db::sql(connection, "SELECT snapshot_id, snapshot_time::text FROM ducklake_snapshot");
+    let rows: Vec<(i64, String)> = sqlx::query_as(statement).fetch_all(connection).await?;
     rows.into_iter().map(|(id, time)| Ok((id, read_time(time)?))).collect()
 }
 
 /// Files that no snapshot holds: those that ended, and those of dropped tables.
-const DEAD_DATA_FILES: &str = "SELECT id, table_id, path, path_is_relative, ended FROM ( \
+const DEAD_DATA_FILES: &str = "SELECT id, table_id, path, CAST(path_is_relative AS INTEGER), ended FROM ( \
      SELECT f.data_file_id AS id, f.table_id, f.path, f.path_is_relative, f.begin_snapshot, \
      coalesce(f.end_snapshot, (SELECT max(t.end_snapshot) FROM ducklake_table t WHERE t.table_id = f.table_id \
          AND NOT EXISTS (SELECT 1 FROM ducklake_table l WHERE l.table_id = f.table_id AND l.end_snapshot IS NULL)) \
@@ -63,7 +63,7 @@ const DEAD_DATA_FILES: &str = "SELECT id, table_id, path, path_is_relative, ende
          WHERE s.snapshot_id >= dead.begin_snapshot AND s.snapshot_id < dead.ended)";
 
 /// Files of deleted rows, likewise, and those whose data file is gone.
-const DEAD_DELETE_FILES: &str = "SELECT d.delete_file_id AS id, d.table_id, d.path, d.path_is_relative, \
+const DEAD_DELETE_FILES: &str = "SELECT d.delete_file_id AS id, d.table_id, d.path, CAST(d.path_is_relative AS INTEGER), \
      coalesce(d.end_snapshot, -1) AS ended FROM ducklake_delete_file d \
      WHERE d.data_file_id NOT IN (SELECT data_file_id FROM ducklake_data_file) \
      OR (d.end_snapshot IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ducklake_snapshot s \
@@ -111,26 +111,28 @@ async fn dead(
     times: &BTreeMap<i64, i64>,
     now: i64,
 ) -> Result<Vec<Dead>, CatalogError> {
-    let rows: Vec<(i64, i64, String, bool, i64)> = sqlx::query_as(query).fetch_all(connection).await?;
-    let file = |(id, table, path, relative, ended): (i64, i64, String, bool, i64)| Dead {
+    let rows: Vec<(i64, i64, String, i64, i64)> = sqlx::query_as(query).fetch_all(connection).await?;
+    let file = |(id, table, path, relative, ended): (i64, i64, String, i64, i64)| Dead {
         id,
-        path: lake::resolve(folders, table, path, relative),
+        path: lake::resolve(folders, table, path, relative != 0),
         since: times.get(&ended).copied().unwrap_or(now),
     };
     Ok(rows.into_iter().map(file).collect())
 }
 
 async fn add_scheduled(connection: &mut Connection, file: &Dead) -> Result<(), CatalogError> {
-    sqlx::query(
+    let statement = db::sql(
+        connection,
         "INSERT INTO ducklake_files_scheduled_for_deletion (data_file_id, path, path_is_relative, schedule_start) \
-         VALUES ($1, $2, $3, $4)",
-    )
-    .bind(file.id)
-    .bind(&file.path.path)
-    .bind(file.path.relative)
-    .bind(snapshot_time(file.since))
-    .execute(connection)
-    .await?;
+         VALUES ($1, $2, $3, $4::timestamptz)",
+    );
+    sqlx::query(statement)
+        .bind(file.id)
+        .bind(file.path.path.as_str())
+        .bind(file.path.relative)
+        .bind(snapshot_time(file.since))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -153,6 +155,7 @@ async fn schedule_indexes(
             .execute(&mut *connection)
             .await?;
         sqlx::query("DELETE FROM clew_segment WHERE data_file_id = $1").bind(id).execute(&mut *connection).await?;
+        thinned::forget(connection, id).await?;
     }
     Ok(())
 }
@@ -164,12 +167,11 @@ async fn due(connection: &mut Connection, cutoff: i64) -> Result<Vec<String>, Ca
         .bind(cutoff)
         .fetch_all(&mut *connection)
         .await?;
-    let scheduled: Vec<(String, String)> = sqlx::query_as(
-        "SELECT path, schedule_start FROM ducklake_files_scheduled_for_deletion WHERE path_is_relative = $1",
-    )
-    .bind(true)
-    .fetch_all(connection)
-    .await?;
+    let statement = db::sql(
+        connection,
+        "SELECT path, schedule_start::text FROM ducklake_files_scheduled_for_deletion WHERE path_is_relative = $1",
+    );
+    let scheduled: Vec<(String, String)> = sqlx::query_as(statement).bind(true).fetch_all(connection).await?;
     for (path, start) in scheduled {
         if read_time(start)? <= cutoff {
             paths.push(path);

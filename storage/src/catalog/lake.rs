@@ -6,7 +6,7 @@ use std::path::Path;
 use sqlx::Row;
 
 use super::CatalogError;
-use super::sqlite::Connection;
+use super::db::{self, Connection};
 use super::text::{parse_snapshot_time, snapshot_time};
 use crate::schema::Table;
 
@@ -30,13 +30,13 @@ impl Head {
 }
 
 pub(super) async fn head(connection: &mut Connection) -> Result<Head, CatalogError> {
-    let row = sqlx::query(
-        "SELECT snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id \
+    let statement = db::sql(
+        connection,
+        "SELECT snapshot_id, snapshot_time::text, schema_version, next_catalog_id, next_file_id \
          FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1",
-    )
-    .fetch_optional(connection)
-    .await?
-    .ok_or_else(|| CatalogError::Damaged("the lake has no snapshot".to_owned()))?;
+    );
+    let row = sqlx::query(statement).fetch_optional(connection).await?;
+    let row = row.ok_or_else(|| CatalogError::Damaged("the lake has no snapshot".to_owned()))?;
     Ok(Head {
         snapshot: row.try_get(0)?,
         time: read_time(row.try_get(1)?)?,
@@ -46,23 +46,39 @@ pub(super) async fn head(connection: &mut Connection) -> Result<Head, CatalogErr
     })
 }
 
+/// The id of the schema that all tables are in.
+pub(super) async fn id(connection: &mut Connection) -> Result<String, CatalogError> {
+    let id: Option<String> = sqlx::query_scalar(
+        "SELECT CAST(schema_uuid AS TEXT) FROM ducklake_schema WHERE schema_name = 'main' AND end_snapshot IS NULL",
+    )
+    .fetch_optional(connection)
+    .await?;
+    id.ok_or_else(|| CatalogError::Foreign("the lake has no schema main".to_owned()))
+}
+
+pub(super) async fn newest(connection: &mut Connection) -> Result<i64, CatalogError> {
+    Ok(sqlx::query_scalar("SELECT coalesce(max(snapshot_id), 0) FROM ducklake_snapshot").fetch_one(connection).await?)
+}
+
 /// Writes a snapshot. Its number is a primary key: of two writers one fails with a conflict.
 pub(super) async fn add_snapshot(
     connection: &mut Connection,
     head: &Head,
     changes: &[String],
 ) -> Result<(), CatalogError> {
-    sqlx::query(
-        "INSERT INTO ducklake_snapshot \
-         (snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(head.snapshot)
-    .bind(snapshot_time(head.time))
-    .bind(head.schema_version)
-    .bind(head.next_catalog_id)
-    .bind(head.next_file_id)
-    .execute(&mut *connection)
-    .await?;
+    let statement = db::sql(
+        connection,
+        "INSERT INTO ducklake_snapshot (snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id) \
+         VALUES ($1, $2::timestamptz, $3, $4, $5)",
+    );
+    sqlx::query(statement)
+        .bind(head.snapshot)
+        .bind(snapshot_time(head.time))
+        .bind(head.schema_version)
+        .bind(head.next_catalog_id)
+        .bind(head.next_file_id)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("INSERT INTO ducklake_snapshot_changes (snapshot_id, changes_made) VALUES ($1, $2)")
         .bind(head.snapshot)
         .bind(changes.join(","))
@@ -133,15 +149,16 @@ pub(super) type Folders = HashMap<i64, LakePath>;
 
 pub(super) async fn folders(connection: &mut Connection) -> Result<Folders, CatalogError> {
     let rows = sqlx::query(
-        "SELECT t.table_id, s.path, s.path_is_relative, t.path, t.path_is_relative FROM ducklake_table t \
+        "SELECT t.table_id, s.path, CAST(s.path_is_relative AS INTEGER), t.path, CAST(t.path_is_relative AS INTEGER) \
+         FROM ducklake_table t \
          JOIN ducklake_schema s ON s.schema_id = t.schema_id ORDER BY t.begin_snapshot, s.begin_snapshot",
     )
     .fetch_all(connection)
     .await?;
     let mut folders = HashMap::new();
     for row in rows {
-        let schema = LakePath { path: row.try_get(1)?, relative: row.try_get(2)? };
-        let table = LakePath { path: row.try_get(3)?, relative: row.try_get(4)? };
+        let schema = LakePath { path: row.try_get(1)?, relative: row.try_get::<i64, _>(2)? != 0 };
+        let table = LakePath { path: row.try_get(3)?, relative: row.try_get::<i64, _>(4)? != 0 };
         folders.insert(row.try_get(0)?, join(&schema, table));
     }
     Ok(folders)

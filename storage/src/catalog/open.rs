@@ -6,52 +6,48 @@ use std::path::Path;
 use arrow::datatypes::SchemaRef;
 
 use super::columns::lake_type;
-use super::sqlite::{self, Connection};
-use super::{CatalogError, ddl, lake, state};
+use super::db::{self, Connection};
+use super::{CatalogError, SEGMENT_FORMAT, ddl, digest, lake, list, state, views};
 use crate::schema::Table;
 
 /// Layout of our own tables that this version writes.
-const FORMAT_VERSION: u64 = 1;
+pub(super) const FORMAT_VERSION: u64 = 1;
 
 /// Makes the database what `wanted` says, in one transaction; what is there already stays.
 pub(super) async fn prepare(
     connection: &mut Connection,
-    data_path: &Path,
+    data_path: &str,
+    shared: bool,
     now: i64,
     wanted: &[(Table, SchemaRef)],
 ) -> Result<(), CatalogError> {
-    let data_path = registered(data_path)?;
-    let mut tx = sqlite::begin(connection).await?;
-    let names = sqlite::table_names(&mut tx).await?;
+    let mut tx = db::begin_to_create(connection).await?;
+    let names = db::table_names(&mut tx).await?;
     let has = |name: &str| names.iter().any(|known| known == name);
     if has("ducklake_metadata") {
-        verify(&mut tx, &data_path, has("clew_state")).await?;
+        verify(&mut tx, data_path, shared, has("clew_state")).await?;
+        if has("clew_state") && has("clew_segment") {
+            digest::check(&mut tx).await?;
+        }
     } else if names.is_empty() {
-        create(&mut tx, &data_path, now).await?;
+        create(&mut tx, data_path, now).await?;
     } else {
         return Err(CatalogError::Foreign(format!("the database holds {} and no lake", names.join(", "))));
     }
     for statement in ddl::OURS {
-        sqlx::query(*statement).execute(&mut *tx).await?;
+        sqlx::query(db::create_statement(&tx, statement)).execute(&mut *tx).await?;
     }
-    state::set(&mut tx, state::FORMAT, FORMAT_VERSION).await?;
+    if state::get(&mut tx, state::FORMAT).await? != Some(FORMAT_VERSION) {
+        state::set(&mut tx, state::FORMAT, FORMAT_VERSION).await?;
+    }
     grow(&mut tx, now, wanted).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// The data path as DuckLake wants it: absolute, for DuckDB resolves a relative one against the
-/// folder that *it* was started in, and with a slash at its end.
-fn registered(path: &Path) -> Result<String, CatalogError> {
-    let shown = path.display();
-    let absolute = path.canonicalize().map_err(|error| CatalogError::Disk(format!("{shown}: {error}")))?;
-    let text = absolute.to_str().ok_or_else(|| CatalogError::Invalid(format!("{shown} is not UTF-8")))?;
-    Ok(format!("{}/", text.trim_end_matches('/')))
-}
-
 async fn create(connection: &mut Connection, data_path: &str, now: i64) -> Result<(), CatalogError> {
     for statement in ddl::LAKE {
-        sqlx::query(*statement).execute(&mut *connection).await?;
+        sqlx::query(db::create_statement(connection, statement)).execute(&mut *connection).await?;
     }
     let created_by = concat!("Clew ", env!("CARGO_PKG_VERSION"));
     let metadata = [
@@ -70,32 +66,21 @@ async fn create(connection: &mut Connection, data_path: &str, now: i64) -> Resul
             .execute(&mut *connection)
             .await?;
     }
-    let uuid = sqlite::uuid(connection).await?;
-    sqlx::query(
+    let uuid = db::uuid(connection).await?;
+    let statement = db::sql(
+        connection,
         "INSERT INTO ducklake_schema (schema_id, schema_uuid, begin_snapshot, schema_name, path, path_is_relative) \
-         VALUES (0, $1, 0, 'main', 'main/', $2)",
-    )
-    .bind(uuid)
-    .bind(true)
-    .execute(&mut *connection)
-    .await?;
+         VALUES (0, $1::uuid, 0, 'main', 'main/', $2)",
+    );
+    sqlx::query(statement).bind(uuid).bind(true).execute(&mut *connection).await?;
     let first = lake::Head { snapshot: 0, time: now, schema_version: 0, next_catalog_id: 1, next_file_id: 0 };
     lake::add_snapshot(connection, &first, &["created_schema:\"main\"".to_owned()]).await
 }
 
-/// A lake that exists must be one that this version understands. `ours`: Clew opened it before.
-async fn verify(connection: &mut Connection, data_path: &str, ours: bool) -> Result<(), CatalogError> {
-    if ours {
-        let format = state::get(connection, state::FORMAT).await?.unwrap_or(FORMAT_VERSION);
-        if format > FORMAT_VERSION {
-            let (found, known) = (format.to_string(), FORMAT_VERSION.to_string());
-            return Err(CatalogError::Newer { what: "format", found, known });
-        }
-    }
-    let version = metadata(connection, "version").await?;
-    if version != ddl::LAKE_VERSION {
-        return Err(unknown_version(version));
-    }
+/// A lake that exists must be one that this version understands. `shared`: other processes use it too;
+/// `ours`: Clew opened it before.
+async fn verify(connection: &mut Connection, data_path: &str, shared: bool, ours: bool) -> Result<(), CatalogError> {
+    verify_versions(connection, ours).await?;
     if metadata(connection, "encrypted").await? == "true" {
         return Err(CatalogError::Foreign("its files are encrypted".to_owned()));
     }
@@ -103,8 +88,11 @@ async fn verify(connection: &mut Connection, data_path: &str, ours: bool) -> Res
     if known == data_path {
         return Ok(());
     }
-    if !ours {
+    if shared || !ours {
         return Err(CatalogError::Foreign(format!("the lake's files are in {known}, not in {data_path}")));
+    }
+    if [known.as_str(), data_path].iter().any(|path| path.contains("://")) {
+        moved(connection, &known, data_path).await?;
     }
     // The data directory was moved or renamed, and the files with it.
     sqlx::query("UPDATE ducklake_metadata SET value = $1 WHERE key = 'data_path' AND scope IS NULL")
@@ -112,6 +100,43 @@ async fn verify(connection: &mut Connection, data_path: &str, ours: bool) -> Res
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// What a later version wrote is refused before anything is changed.
+pub(super) async fn verify_versions(connection: &mut Connection, ours: bool) -> Result<(), CatalogError> {
+    if ours {
+        let format = state::get(connection, state::FORMAT).await?.unwrap_or(FORMAT_VERSION);
+        if format > FORMAT_VERSION {
+            let (found, known) = (format.to_string(), FORMAT_VERSION.to_string());
+            return Err(CatalogError::Newer { what: "format", found, known });
+        }
+        let segments: Option<i64> =
+            sqlx::query_scalar("SELECT max(format) FROM clew_segment").fetch_one(&mut *connection).await?;
+        if let Some(found) = segments.filter(|format| *format > SEGMENT_FORMAT) {
+            let (found, known) = (found.to_string(), SEGMENT_FORMAT.to_string());
+            return Err(CatalogError::Newer { what: "segments of format", found, known });
+        }
+    }
+    let version = metadata(connection, "version").await?;
+    if version != ddl::LAKE_VERSION {
+        return Err(unknown_version(version));
+    }
+    Ok(())
+}
+
+/// Between a directory and a bucket, or two buckets, files do not move by themselves: who forgot `--store`,
+/// or misspelt it, must not be told that all is gone.
+async fn moved(connection: &mut Connection, known: &str, data_path: &str) -> Result<(), CatalogError> {
+    let segments = list::segments(connection).await?;
+    let local = !data_path.contains("://");
+    if segments.iter().all(|segment| local && Path::new(data_path).join(&segment.parquet).exists()) {
+        return Ok(()); // none yet, or a backup that was made of a bucket
+    }
+    let what = format!(
+        "the lake's files are in {known}, not in {data_path}. If they were copied there, change data_path in the \
+         catalogue's table ducklake_metadata"
+    );
+    Err(CatalogError::Foreign(what))
 }
 
 fn unknown_version(found: String) -> CatalogError {
@@ -125,7 +150,7 @@ fn unknown_version(found: String) -> CatalogError {
     CatalogError::Foreign(format!("DuckLake version {found}, not {}", ddl::LAKE_VERSION))
 }
 
-async fn metadata(connection: &mut Connection, key: &str) -> Result<String, CatalogError> {
+pub(super) async fn metadata(connection: &mut Connection, key: &str) -> Result<String, CatalogError> {
     let value = sqlx::query_scalar("SELECT value FROM ducklake_metadata WHERE key = $1 AND scope IS NULL")
         .bind(key)
         .fetch_optional(connection)
@@ -157,6 +182,7 @@ async fn grow(connection: &mut Connection, now: i64, wanted: &[(Table, SchemaRef
             }
         }
     }
+    changes.extend(views::grow(connection, &mut head).await?);
     if changes.is_empty() {
         return Ok(());
     }
@@ -185,21 +211,23 @@ async fn create_table(
             .fetch_optional(&mut *connection)
             .await?
             .ok_or_else(|| CatalogError::Foreign("the lake has no schema main".to_owned()))?;
-    let uuid = sqlite::uuid(connection).await?;
-    sqlx::query(
+    let uuid = db::uuid(connection).await?;
+    let statement = db::sql(
+        connection,
         "INSERT INTO ducklake_table \
          (table_id, table_uuid, begin_snapshot, schema_id, table_name, path, path_is_relative) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(id)
-    .bind(uuid)
-    .bind(snapshot)
-    .bind(schema_id)
-    .bind(table.name())
-    .bind(format!("{}/", table.name()))
-    .bind(true)
-    .execute(&mut *connection)
-    .await?;
+         VALUES ($1, $2::uuid, $3, $4, $5, $6, $7)",
+    );
+    sqlx::query(statement)
+        .bind(id)
+        .bind(uuid)
+        .bind(snapshot)
+        .bind(schema_id)
+        .bind(table.name())
+        .bind(format!("{}/", table.name()))
+        .bind(true)
+        .execute(&mut *connection)
+        .await?;
     for (number, field) in (1..).zip(schema.fields()) {
         let column = NewColumn { number, name: field.name(), nullable: field.is_nullable() };
         column.add(connection, id, snapshot, lake_type(field.data_type())?).await?;

@@ -1,54 +1,57 @@
-//! All that is particular to SQLite; PostgreSQL takes a module like this one.
+//! All that is particular to SQLite.
 
 use std::path::Path;
-use std::time::Duration;
-
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection as _, Row};
 
 use super::CatalogError;
+use super::db::{self, Connection};
 
-pub(super) type Db = sqlx::Sqlite;
-pub(super) type Connection = sqlx::SqliteConnection;
-pub(super) type Transaction<'a> = sqlx::Transaction<'a, Db>;
+/// Taking the lock at once keeps two writers from reading the same head and one of them from failing
+/// at its end.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const BEGIN_READ: &str = "BEGIN";
 
-/// How long a statement waits for another process that writes, e.g. a DuckDB with the lake attached.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TABLE_NAMES: &str =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/// * A statement waits 5 s for another process that writes, e.g. a DuckDB with the lake attached.
+/// * DuckLake declares no foreign keys.
+const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = OFF";
 
 /// Opens the database, and creates it when it is absent. A commit returns after an fsync.
 pub(super) async fn connect(path: &Path) -> Result<Connection, CatalogError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(false) // DuckLake declares none
-        .disable_statement_logging();
-    Ok(options.connect().await?)
+    let mut connection = db::open(&format!("{}?mode=rwc", url(path)?)).await?;
+    sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+    Ok(connection)
 }
 
-/// Starts a transaction that writes. Taking the lock at once keeps two writers from reading the
-/// same head and one of them from failing at its end.
-pub(super) async fn begin(connection: &mut Connection) -> Result<Transaction<'_>, CatalogError> {
-    Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
+/// Opens a database to read from it. Nothing is written, not even beside it, unless a process died with
+/// it open or still has it: then SQLite needs its shared memory to find what was committed last.
+pub(super) async fn look(path: &Path) -> Result<Connection, CatalogError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let at_rest = std::fs::metadata(log).map_or(0, |log| log.len()) == 0;
+    let mut connection = db::open(&format!("{}?mode=ro&immutable={at_rest}", url(path)?)).await?;
+    sqlx::raw_sql("PRAGMA busy_timeout = 5000").execute(&mut connection).await?;
+    Ok(connection)
 }
 
-/// Starts a transaction that sees one state of the database.
-pub(super) async fn begin_read(connection: &mut Connection) -> Result<Transaction<'_>, CatalogError> {
-    Ok(connection.begin().await?)
+/// The path as an absolute URL: a relative one would be taken for a host.
+fn url(path: &Path) -> Result<String, CatalogError> {
+    let failed = |error: &dyn std::fmt::Display| CatalogError::Disk(format!("{}: {error}", path.display()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().map_err(|error| failed(&error))?;
+    let file = path.file_name().ok_or_else(|| failed(&"no name of a file"))?;
+    let mut url = "sqlite://".to_owned();
+    for byte in folder.join(file).as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => url.push(char::from(*byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(url)
 }
 
-/// Names of all tables.
-pub(super) async fn table_names(connection: &mut Connection) -> Result<Vec<String>, CatalogError> {
-    let rows =
-        sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-            .fetch_all(connection)
-            .await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
-/// A random (version 4) UUID.
 pub(super) async fn uuid(connection: &mut Connection) -> Result<String, CatalogError> {
     let mut bytes: Vec<u8> = sqlx::query_scalar("SELECT randomblob(16)").fetch_one(connection).await?;
     if let [_, _, _, _, _, _, version, _, variant, ..] = bytes.as_mut_slice() {
@@ -59,11 +62,9 @@ pub(super) async fn uuid(connection: &mut Connection) -> Result<String, CatalogE
     Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
 }
 
-/// What the database itself finds wrong with its pages and indexes.
 pub(super) async fn integrity(connection: &mut Connection) -> Result<Vec<String>, CatalogError> {
-    let rows = sqlx::query("PRAGMA integrity_check").fetch_all(connection).await?;
-    let lines: Result<Vec<String>, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
-    Ok(lines?.into_iter().filter(|line| line != "ok").collect())
+    let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(connection).await?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
 
 /// Sorts an error of the database by its result code (sqlite.org/rescode.html).

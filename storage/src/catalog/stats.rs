@@ -4,11 +4,11 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use sqlx::Row;
+use sqlx::{Database, Row};
 
 use super::CatalogError;
 use super::columns::Kind;
-use super::sqlite::Connection;
+use super::db::{Connection, Db};
 use super::text;
 
 /// Statistics of one column of one file, as text.
@@ -88,7 +88,8 @@ pub(super) async fn recompute(
     kinds: HashMap<i64, Kind>,
 ) -> Result<(), CatalogError> {
     let rows = sqlx::query(
-        "SELECT s.column_id, s.value_count, s.null_count, s.min_value, s.max_value, s.contains_nan \
+        "SELECT s.column_id, s.value_count, s.null_count, s.min_value, s.max_value, \
+         CAST(s.contains_nan AS INTEGER) \
          FROM ducklake_file_column_stats s JOIN ducklake_data_file f ON f.data_file_id = s.data_file_id \
          WHERE f.table_id = $1 AND f.end_snapshot IS NULL",
     )
@@ -109,7 +110,7 @@ pub(super) async fn recompute(
             value_count: row.try_get::<Option<i64>, _>(1)?.unwrap_or(1),
             null_count: row.try_get::<Option<i64>, _>(2)?.unwrap_or(1),
             bounds: min.zip(max),
-            contains_nan: row.try_get(5)?,
+            contains_nan: flag(&row, 5)?,
         };
         let Some(kind) = kinds.get(&file.column) else { continue };
         *seen.entry(file.column).or_default() += 1;
@@ -189,9 +190,13 @@ fn widened(kind: Kind, min: String, max: String, new: &(String, String)) -> Boun
     }
 }
 
+fn flag(row: &<Db as Database>::Row, index: usize) -> Result<Option<bool>, CatalogError> {
+    Ok(row.try_get::<Option<i64>, _>(index)?.map(|flag| flag != 0))
+}
+
 async fn load(connection: &mut Connection, table: i64) -> Result<HashMap<i64, TableColumn>, CatalogError> {
     let rows = sqlx::query(
-        "SELECT column_id, contains_null, contains_nan, min_value, max_value \
+        "SELECT column_id, CAST(contains_null AS INTEGER), CAST(contains_nan AS INTEGER), min_value, max_value \
          FROM ducklake_table_column_stats WHERE table_id = $1",
     )
     .bind(table)
@@ -201,8 +206,8 @@ async fn load(connection: &mut Connection, table: i64) -> Result<HashMap<i64, Ta
     for row in rows {
         let (min, max): (Option<String>, Option<String>) = (row.try_get(3)?, row.try_get(4)?);
         let column = TableColumn {
-            contains_null: row.try_get::<Option<bool>, _>(1)?.unwrap_or(true),
-            nan: row.try_get::<Option<bool>, _>(2)?.map_or(Nan::Unknown, Nan::Known),
+            contains_null: flag(&row, 1)?.unwrap_or(true),
+            nan: flag(&row, 2)?.map_or(Nan::Unknown, Nan::Known),
             bounds: min.zip(max).map_or(Bounds::Empty, |(min, max)| Bounds::Within(min, max)),
         };
         columns.insert(row.try_get(0)?, column);
@@ -251,8 +256,8 @@ async fn store(
         .bind(id)
         .bind(column.contains_null)
         .bind(nan)
-        .bind(&min)
-        .bind(&max)
+        .bind(min.as_deref())
+        .bind(max.as_deref())
         .execute(&mut *connection)
         .await?;
         if updated.rows_affected() == 0 {
@@ -265,8 +270,8 @@ async fn store(
             .bind(id)
             .bind(column.contains_null)
             .bind(nan)
-            .bind(&min)
-            .bind(&max)
+            .bind(min.as_deref())
+            .bind(max.as_deref())
             .execute(&mut *connection)
             .await?;
         }

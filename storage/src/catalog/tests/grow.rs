@@ -16,56 +16,58 @@ fn earlier() -> Vec<(Table, SchemaRef)> {
     vec![(Table::Spans, Table::Spans.schema()), (Table::Logs, Arc::new(Schema::new(fields)))]
 }
 
-#[tokio::test]
-async fn missing_columns_and_tables_are_added_as_one_schema_change() {
-    let fixture = Fixture::new();
-    let catalog =
-        Catalog::open_with(&fixture.database(), &fixture.data(), fixture.clock(), &earlier()).await.expect("opens");
-    assert_eq!(catalog.field_id(Table::Logs, col::EVENT_NAME), None);
-    assert_eq!(catalog.field_id(Table::Logs, col::BODY), Some(9));
-    let add = vec![segment(Table::Spans, "a", 0..10), segment(Table::Logs, "a", 0..10)];
-    catalog.commit(Change { add, ..Change::default() }).await.expect("commits");
-    catalog.close().await;
+on_both! {
+    async fn missing_columns_and_tables_are_added_as_one_schema_change(on) {
+        let fixture = Fixture::new(on);
+        let catalog =
+            Catalog::open_with(fixture.source(), &fixture.data_path(), fixture.clock(), &earlier()).await.expect("opens");
+        assert_eq!(catalog.field_id(Table::Logs, col::EVENT_NAME), None);
+        assert_eq!(catalog.field_id(Table::Logs, col::BODY), Some(9));
+        let add = vec![segment(Table::Spans, "a", 0..10), segment(Table::Logs, "a", 0..10)];
+        catalog.commit(Change { add, ..Change::default() }).await.expect("commits");
+        catalog.close().await;
 
-    let catalog = fixture.open().await;
-    let last = Table::Logs.schema().fields().len() as i32;
-    assert_eq!(catalog.field_id(Table::Logs, col::BODY), Some(9));
-    assert_eq!(catalog.field_id(Table::Logs, col::EVENT_NAME), Some(last - 1));
-    assert_eq!(catalog.field_id(Table::Logs, col::ROW_ID), Some(last));
-    let changes = "SELECT snapshot_id || ' ' || changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > 2";
-    assert_eq!(fixture.text(changes).await, [r#"3 altered_table:2,created_table:"main"."metrics""#]);
-    let versions = "SELECT begin_snapshot || ' ' || schema_version || ' ' || table_id FROM ducklake_schema_versions";
-    assert_eq!(fixture.text(versions).await, ["1 1 1", "1 1 2", "3 2 2", "3 2 3"]);
-    let nullable =
-        format!("SELECT nulls_allowed FROM ducklake_column WHERE table_id = 2 AND column_id >= {}", last - 1);
-    assert_eq!(fixture.text(&nullable).await, ["1", "1"]);
-    let stats = format!(
-        "SELECT contains_null || coalesce(min_value, '-') FROM ducklake_table_column_stats \
-         WHERE table_id = 2 AND column_id = {last}"
-    );
-    assert_eq!(fixture.text(&stats).await, ["1-"]);
+        let catalog = fixture.open().await;
+        let last = Table::Logs.schema().fields().len() as i32;
+        assert_eq!(catalog.field_id(Table::Logs, col::BODY), Some(9));
+        assert_eq!(catalog.field_id(Table::Logs, col::EVENT_NAME), Some(last - 1));
+        assert_eq!(catalog.field_id(Table::Logs, col::ROW_ID), Some(last));
+        let changes = "SELECT snapshot_id || ' ' || changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > 2";
+        assert_eq!(fixture.text(changes).await, [r#"3 altered_table:2,created_table:"main"."metrics""#]);
+        let versions = "SELECT begin_snapshot || ' ' || schema_version || ' ' || table_id FROM ducklake_schema_versions";
+        assert_eq!(fixture.text(versions).await, ["1 1 1", "1 1 2", "3 2 2", "3 2 6"]);
+        let nullable =
+            format!("SELECT CAST(nulls_allowed AS INTEGER) FROM ducklake_column WHERE table_id = 2 AND column_id >= {}", last - 1);
+        assert_eq!(fixture.text(&nullable).await, ["1", "1"]);
+        let stats = format!(
+            "SELECT CAST(contains_null AS INTEGER) || coalesce(min_value, '-') FROM ducklake_table_column_stats \
+             WHERE table_id = 2 AND column_id = {last}"
+        );
+        assert_eq!(fixture.text(&stats).await, ["1-"]);
 
-    // Files of before stay without the column: it keeps its nulls, also after a removal.
-    let add = vec![segment(Table::Logs, "b", 0..10), segment(Table::Logs, "c", 0..10)];
-    let ids = catalog.commit(Change { add, ..Change::default() }).await.expect("commits").segment_ids;
-    assert_eq!(fixture.text(&stats).await, ["118446744073709551606"]);
-    catalog.commit(Change { remove: vec![ids[1]], ..Change::default() }).await.expect("commits");
-    assert_eq!(fixture.text(&stats).await, ["118446744073709551606"]);
-    catalog.commit(Change { remove: vec![1], ..Change::default() }).await.expect("commits");
-    assert_eq!(fixture.text(&stats).await, ["018446744073709551606"]);
-    assert_eq!(catalog.check().await.expect("check"), []);
-    catalog.close().await;
-    fixture.open().await;
-    assert_eq!(fixture.text("SELECT max(schema_version) FROM ducklake_snapshot").await, ["2"]);
+        // Files of before stay without the column: it keeps its nulls, also after a removal.
+        let add = vec![segment(Table::Logs, "b", 0..10), segment(Table::Logs, "c", 0..10)];
+        let ids = catalog.commit(Change { add, ..Change::default() }).await.expect("commits").segment_ids;
+        assert_eq!(fixture.text(&stats).await, ["118446744073709551606"]);
+        catalog.commit(Change { remove: vec![ids[1]], ..Change::default() }).await.expect("commits");
+        assert_eq!(fixture.text(&stats).await, ["118446744073709551606"]);
+        catalog.commit(Change { remove: vec![1], ..Change::default() }).await.expect("commits");
+        assert_eq!(fixture.text(&stats).await, ["018446744073709551606"]);
+        assert_eq!(catalog.check().await.expect("check"), []);
+        catalog.close().await;
+        fixture.open().await;
+        assert_eq!(fixture.text("SELECT max(schema_version) FROM ducklake_snapshot").await, ["2"]);
+    }
 }
 
-#[tokio::test]
-async fn a_new_lake_numbers_columns_in_order() {
-    let fixture = Fixture::new();
-    let catalog = fixture.open().await;
-    for table in Table::ALL {
-        for (number, field) in (1..).zip(table.schema().fields()) {
-            assert_eq!(catalog.field_id(table, field.name()), Some(number));
+on_both! {
+    async fn a_new_lake_numbers_columns_in_order(on) {
+        let fixture = Fixture::new(on);
+        let catalog = fixture.open().await;
+        for table in Table::ALL {
+            for (number, field) in (1..).zip(table.schema().fields()) {
+                assert_eq!(catalog.field_id(table, field.name()), Some(number));
+            }
         }
     }
 }
