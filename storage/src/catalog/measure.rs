@@ -21,6 +21,27 @@ pub struct ColumnStats {
     pub contains_nan: Option<bool>,
 }
 
+impl ColumnStats {
+    /// Adds the rows of a batch to those that were measured; none yet where `all` is empty.
+    pub fn add_batch(all: &mut Vec<Self>, rows: &RecordBatch) {
+        if all.is_empty() {
+            *all = columns(rows);
+            return;
+        }
+        all.iter_mut().zip(columns(rows)).for_each(|(column, more)| column.absorb(more));
+    }
+
+    fn absorb(&mut self, more: Self) {
+        self.null_count += more.null_count;
+        self.value_count += more.value_count;
+        self.contains_nan = self.contains_nan.max(more.contains_nan);
+        self.bounds = match (self.bounds.take(), more.bounds) {
+            (Some((least, greatest)), Some((low, high))) => Some((least.lesser(low), greatest.greater(high))),
+            (known, None) | (None, known) => known,
+        };
+    }
+}
+
 /// One for each column.
 pub(super) fn columns(rows: &RecordBatch) -> Vec<ColumnStats> {
     let schema = rows.schema();

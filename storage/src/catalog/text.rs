@@ -16,6 +16,28 @@ pub enum Value {
     Boolean(bool),
 }
 
+impl Value {
+    pub(super) fn lesser(self, other: Self) -> Self {
+        if self.is_less(&other) { self } else { other }
+    }
+
+    pub(super) fn greater(self, other: Self) -> Self {
+        if self.is_less(&other) { other } else { self }
+    }
+
+    /// Values of one column are of one kind, and floats are no NaN.
+    fn is_less(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::Integer(a), Value::Integer(b)) => a < b,
+            (Value::Float(a), Value::Float(b)) => a.total_cmp(b) == Ordering::Less,
+            (Value::Time(a), Value::Time(b)) => a < b,
+            (Value::Text(a), Value::Text(b)) => a < b,
+            (Value::Boolean(a), Value::Boolean(b)) => !a & b,
+            _ => false,
+        }
+    }
+}
+
 /// Text past this many bytes is cut: statistics are to skip files, not to hold bodies.
 const TEXT_BYTES: usize = 64;
 

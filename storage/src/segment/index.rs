@@ -21,10 +21,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tantivy::directory::RamDirectory;
+use tantivy::directory::error::OpenReadError;
 use tantivy::schema::{BytesOptions, IndexRecordOption, Schema};
-use tantivy::{Directory, DocSet, Index, IndexSettings, TERMINATED, TantivyDocument, Term};
+use tantivy::{
+    Directory, DocSet, Index, IndexSettings, SingleSegmentIndexWriter, TERMINATED, TantivyDocument, Term,
+};
 
-use super::blob::Blob;
+use super::blob::{Blob, cause};
 use super::extract::BlockTerms;
 use super::order;
 use crate::scan::ReadError;
@@ -32,8 +35,10 @@ use crate::schema::Table;
 use crate::terms::{Field, Prune};
 use crate::text::LONG_WORD;
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use directory::{Part, PartsDirectory};
-use fingerprints::Fingerprints;
+pub(super) use fingerprints::fingerprint;
+use fingerprints::{Fingerprints, Pairs};
 
 /// Rows of one document. Small enough that a rare hit reads one page, large enough that values repeat.
 pub(super) const BLOCK_ROWS: usize = 256;
@@ -54,31 +59,78 @@ struct Contents {
 
 /// The rows cannot be indexed: a fault of tantivy or of this program.
 #[derive(Debug, thiserror::Error)]
-#[error("the index cannot be written: {0}")]
-pub struct IndexError(#[from] tantivy::TantivyError);
+pub enum IndexError {
+    #[error("the index cannot be written: {0}")]
+    Tantivy(#[from] tantivy::TantivyError),
+    #[error("rows cannot be put together for the index: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
 
-/// Builds the index of `batch`, whose rows are in the order of the Parquet file.
-pub(super) fn build(table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
-    let schema = schema();
-    let fields = TERM_FIELDS.map(|(field, name)| (field, schema.get_field(name).expect("a field of the schema")));
-    let directory = RamDirectory::create();
-    let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
-    let mut writer = Index::builder()
-        .schema(schema)
-        .settings(settings)
-        .single_segment_index_writer::<TantivyDocument>(directory.clone(), WRITER_BYTES)?;
-    let mut terms = BlockTerms::default();
-    for rows in blocks(batch.num_rows()) {
-        terms.collect(table, batch, rows);
+/// An index in the making. Rows come in the order of the Parquet file, in batches of any size.
+pub(super) struct IndexWriter {
+    table: Table,
+    fields: [(Field, tantivy::schema::Field); TERM_FIELDS.len()],
+    directory: RamDirectory,
+    writer: SingleSegmentIndexWriter<TantivyDocument>,
+    terms: BlockTerms,
+    /// Rows of a block that is not yet full.
+    begun: Option<RecordBatch>,
+    blocks: u32,
+    pairs: Pairs,
+    /// Least and greatest time of each block, i64 LE.
+    times: Vec<u8>,
+}
+
+impl IndexWriter {
+    pub(super) fn new(table: Table) -> Result<Self, IndexError> {
+        let schema = schema();
+        let fields = TERM_FIELDS.map(|(field, name)| (field, schema.get_field(name).expect("a field of the schema")));
+        let directory = RamDirectory::create();
+        let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+        let writer = Index::builder()
+            .schema(schema)
+            .settings(settings)
+            .single_segment_index_writer::<TantivyDocument>(directory.clone(), WRITER_BYTES)?;
+        let (terms, pairs, times) = (BlockTerms::default(), Pairs::default(), Vec::new());
+        Ok(Self { table, fields, directory, writer, terms, begun: None, blocks: 0, pairs, times })
+    }
+
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), IndexError> {
+        let rows = match self.begun.take() {
+            Some(begun) => concat_batches(batch.schema_ref(), [&begun, batch])?,
+            None => batch.clone(),
+        };
+        let whole = rows.num_rows() / BLOCK_ROWS * BLOCK_ROWS;
+        for block in blocks(whole) {
+            self.block(&rows, block)?;
+        }
+        self.begun = (whole < rows.num_rows()).then(|| rows.slice(whole, rows.num_rows() - whole));
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, IndexError> {
+        if let Some(rest) = self.begun.take() {
+            self.block(&rest, 0..rest.num_rows())?;
+        }
+        let index = self.writer.finalize()?;
+        pack(&index, &self.directory, self.pairs, &self.times)
+    }
+
+    fn block(&mut self, batch: &RecordBatch, rows: Range<usize>) -> Result<(), IndexError> {
+        self.terms.collect(self.table, batch, rows.clone());
         let mut document = TantivyDocument::default();
-        for (field, term) in terms.iter() {
-            let (_, field) = fields.iter().find(|(known, _)| *known == field).expect("a field with terms");
+        for (field, term) in self.terms.iter() {
+            let (_, field) = self.fields.iter().find(|(known, _)| *known == field).expect("a field with terms");
             document.add_bytes(*field, term);
         }
-        writer.add_document(document)?;
+        self.writer.add_document(document)?;
+        self.pairs.add(batch, rows.clone(), self.blocks);
+        let times = &order::times(self.table, batch)[rows];
+        let bounds = [times.iter().min(), times.iter().max()].map(|bound| bound.copied().unwrap_or_default());
+        self.times.extend(bounds.iter().flat_map(|bound| bound.to_le_bytes()));
+        self.blocks += 1;
+        Ok(())
     }
-    let index = writer.finalize()?;
-    pack(&index, &directory, table, batch)
 }
 
 /// Row ranges of the blocks of a segment of `rows` rows.
@@ -94,7 +146,7 @@ fn schema() -> Schema {
     schema.build()
 }
 
-fn pack(index: &Index, directory: &RamDirectory, table: Table, batch: &RecordBatch) -> Result<Vec<u8>, IndexError> {
+fn pack(index: &Index, directory: &RamDirectory, pairs: Pairs, times: &[u8]) -> Result<Vec<u8>, IndexError> {
     let mut packed = MAGIC.to_vec();
     let mut files = Vec::new();
     let mut names: Vec<PathBuf> = index.load_metas()?.list_segment_files().into_iter().collect();
@@ -113,13 +165,9 @@ fn pack(index: &Index, directory: &RamDirectory, table: Table, batch: &RecordBat
         files.push((name, from..packed.len() as u64));
     }
     let from = packed.len() as u64;
-    fingerprints::write(&mut packed, batch);
+    pairs.write(&mut packed);
     let fingerprints = from..packed.len() as u64;
-    for rows in blocks(batch.num_rows()) {
-        let times = &order::times(table, batch)[rows];
-        let bounds = [times.iter().min(), times.iter().max()].map(|bound| bound.copied().unwrap_or_default());
-        packed.extend(bounds.iter().flat_map(|bound| bound.to_le_bytes()));
-    }
+    packed.extend_from_slice(times);
     let times = fingerprints.end..packed.len() as u64;
     let contents = Contents { files, fingerprints, times };
     let from = packed.len();
@@ -154,7 +202,7 @@ impl IndexReader {
             })?;
             Ok((tantivy::SegmentReader::open(&segment)?, index.schema()))
         };
-        let (reader, schema) = open().map_err(|error| blob.damaged(error.to_string()))?;
+        let (reader, schema) = open().map_err(|error| failed(&blob, &error))?;
         let times = blob.read(contents.times)?;
         let bound = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_le_bytes);
         let times: Vec<_> = times.as_chunks::<16>().0.iter().map(|t| (bound(&t[..8]), bound(&t[8..]))).collect();
@@ -227,6 +275,15 @@ impl IndexReader {
         (self.blob.size() / 2) as usize + self.fingerprints.memory()
     }
 
+    pub(super) fn trace_pairs(&self) -> u64 {
+        self.fingerprints.pairs()
+    }
+
+    /// Every pair of a trace's fingerprint and a block, ascending.
+    pub(super) fn each_trace(&self, see: impl FnMut(u64, u32)) -> Result<(), ReadError> {
+        self.fingerprints.each(&self.blob, see)
+    }
+
     /// Least and greatest time of each block, ns.
     pub(super) fn times(&self) -> &[(i64, i64)] {
         &self.times
@@ -235,7 +292,7 @@ impl IndexReader {
     fn inverted(&self, field: Field) -> Result<Arc<tantivy::InvertedIndexReader>, ReadError> {
         let (_, name) = TERM_FIELDS.iter().find(|(known, _)| *known == field).expect("a field with terms");
         let field = self.schema.get_field(name).map_err(|error| self.blob.damaged(error.to_string()))?;
-        self.reader.inverted_index(field).map_err(|error| self.blob.damaged(error.to_string()))
+        self.reader.inverted_index(field).map_err(|error| failed(&self.blob, &error))
     }
 
     fn postings(&self, field: Field, term: &[u8]) -> Result<Vec<u32>, ReadError> {
@@ -266,8 +323,18 @@ impl IndexReader {
     }
 
     fn io(&self, error: std::io::Error) -> ReadError {
-        self.blob.damaged(error.to_string())
+        cause(&error).unwrap_or_else(|| self.blob.damaged(error.to_string()))
     }
+}
+
+/// A bucket that does not answer is no damage, though tantivy has wrapped what it said.
+fn failed(blob: &Blob, error: &tantivy::TantivyError) -> ReadError {
+    let io = match error {
+        tantivy::TantivyError::IoError(io)
+        | tantivy::TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. }) => Some(io),
+        _ => None,
+    };
+    io.and_then(|io| cause(io)).unwrap_or_else(|| blob.damaged(error.to_string()))
 }
 
 fn documents(mut postings: impl DocSet) -> Vec<u32> {

@@ -4,7 +4,7 @@
 //! neighbouring traces are of one time, which time ranges and newest-first searches use.
 //! Logs: by time, then row id. Metrics: by name, then time.
 
-use arrow::array::{AsArray, RecordBatch, UInt32Array};
+use arrow::array::{AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Int32Type, TimestampNanosecondType, UInt64Type};
 use arrow::error::ArrowError;
@@ -16,23 +16,57 @@ use crate::schema::{Table, col};
 /// One batch of all rows, in the order of `table`.
 pub fn ordered(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
     let all = concat_batches(&table.schema(), batches)?;
-    let order = match table {
-        Table::Spans => span_order(&all),
-        Table::Logs => log_order(&all),
-        Table::Metrics => metric_order(&all),
-    };
+    let order = order(table, &all);
     let order = if table == Table::Spans { without_duplicates(&all, order)? } else { order };
     take_record_batch(&all, &UInt32Array::from(order))
 }
 
+/// What [`order`] looks at.
+pub(super) fn key_columns(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::Spans => &[col::TRACE_ID, col::SPAN_ID, col::START_TIME],
+        Table::Logs => &[col::TIME, col::ROW_ID],
+        Table::Metrics => &[col::METRIC_NAME, col::TIME],
+    }
+}
+
+/// Row numbers in the order of `table`, of a batch with at least the key columns.
+pub(super) fn order(table: Table, batch: &RecordBatch) -> Vec<u32> {
+    match table {
+        Table::Spans => span_order(batch),
+        Table::Logs => log_order(batch),
+        Table::Metrics => metric_order(batch),
+    }
+}
+
+/// Trace, start and span id of rows: where these are equal, the rows may be one span sent twice.
+pub(super) struct SpanKeys<'a> {
+    traces: &'a FixedSizeBinaryArray,
+    times: &'a [i64],
+    spans: &'a FixedSizeBinaryArray,
+}
+
+impl<'a> SpanKeys<'a> {
+    pub(super) fn of(batch: &'a RecordBatch) -> Self {
+        Self { traces: ids(batch, col::TRACE_ID), times: times(Table::Spans, batch), spans: ids(batch, col::SPAN_ID) }
+    }
+
+    pub(super) fn get(&self, row: u32) -> (&'a [u8], i64, &'a [u8]) {
+        let row = row as usize;
+        (self.traces.value(row), self.times[row], self.spans.value(row))
+    }
+}
+
+fn ids<'a>(batch: &'a RecordBatch, column: &str) -> &'a FixedSizeBinaryArray {
+    batch.column_by_name(column).expect("a key column").as_fixed_size_binary()
+}
+
 /// Drops spans that were sent twice: equal in everything but when they were received. Exporters
 /// that batch anew before a retry make them, and the request hash cannot see it.
-fn without_duplicates(batch: &RecordBatch, order: Vec<u32>) -> Result<Vec<u32>, ArrowError> {
-    let times = times(Table::Spans, batch);
-    let (traces, spans) = (batch.column(0).as_fixed_size_binary(), batch.column(1).as_fixed_size_binary());
-    let key = |row: &u32| (traces.value(*row as usize), times[*row as usize], spans.value(*row as usize));
+pub(super) fn without_duplicates(batch: &RecordBatch, order: Vec<u32>) -> Result<Vec<u32>, ArrowError> {
+    let keys = SpanKeys::of(batch);
     let mut kept = Vec::with_capacity(order.len());
-    for run in order.chunk_by(|a, b| key(a) == key(b)) {
+    for run in order.chunk_by(|a, b| keys.get(*a) == keys.get(*b)) {
         if run.len() == 1 {
             kept.push(run[0]);
             continue;
@@ -74,9 +108,7 @@ pub fn time_bounds(table: Table, batch: &RecordBatch) -> Option<(i64, i64)> {
 }
 
 fn span_order(batch: &RecordBatch) -> Vec<u32> {
-    let times = times(Table::Spans, batch);
-    let traces = batch.column(0).as_fixed_size_binary();
-    let spans = batch.column(1).as_fixed_size_binary();
+    let SpanKeys { traces, times, spans } = SpanKeys::of(batch);
     let mut first = HashMap::with_capacity(times.len() / 8);
     for (row, time) in times.iter().enumerate() {
         let start = first.entry(traces.value(row)).or_insert(*time);

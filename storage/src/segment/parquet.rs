@@ -1,9 +1,9 @@
 //! The Parquet file of a segment: how it is laid out, and how rows are read out of it.
 
 use std::io::{self, BufReader, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::ColumnPath;
@@ -38,17 +38,9 @@ pub fn file_schema(table: Table, field_id: impl Fn(&str) -> Option<i32>) -> Sche
     Arc::new(Schema::new(fields))
 }
 
-/// A whole file in memory, and the length of its footer.
-pub(super) fn write(table: Table, schema: SchemaRef, batch: &RecordBatch) -> Result<(Vec<u8>, u64)> {
-    let batch = RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?;
-    let mut file = Vec::with_capacity(batch.num_rows() * 96);
-    let mut writer = ArrowWriter::try_new(&mut file, schema, Some(properties(table)))?;
-    writer.write(&batch)?;
-    writer.close()?;
-    // The last 8 bytes are the footer's length and the magic (Parquet format, "File Format").
-    let length =
-        file.len().checked_sub(8).and_then(|at| file[at..].first_chunk()).map_or(0, |b| u32::from_le_bytes(*b));
-    Ok((file, u64::from(length)))
+/// Of a file in memory.
+pub(super) fn writer(table: Table, schema: SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+    ArrowWriter::try_new(Vec::new(), schema, Some(properties(table)))
 }
 
 fn properties(table: Table) -> WriterProperties {
@@ -98,6 +90,9 @@ pub(super) fn reader(
     batch_rows: usize,
 ) -> Result<ParquetRecordBatchReader> {
     let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
+    if blob.is_remote() {
+        blob.prefetch(wanted(metadata.metadata(), &mask, selection.as_ref()));
+    }
     let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(BlobReader(blob.clone()), metadata)
         .with_projection(mask)
         .with_batch_size(batch_rows);
@@ -105,6 +100,27 @@ pub(super) fn reader(
         builder = builder.with_row_selection(selection);
     }
     builder.build()
+}
+
+/// The bytes that a read of these columns and rows comes to.
+fn wanted(metadata: &ParquetMetaData, mask: &ProjectionMask, selection: Option<&RowSelection>) -> Vec<Range<u64>> {
+    let mut ranges = Vec::new();
+    // Several row groups are not ours: what is not fetched ahead is fetched when it is read.
+    let [group] = metadata.row_groups() else { return ranges };
+    let pages = metadata.offset_index().and_then(|groups| groups.first());
+    for (number, column) in group.columns().iter().enumerate().filter(|(number, _)| mask.leaf_included(*number)) {
+        let (start, length) = column.byte_range();
+        let locations = pages.and_then(|pages| pages.get(number)).map(|index| index.page_locations().as_slice());
+        match (selection, locations) {
+            (Some(selection), Some(locations @ [first, ..])) => {
+                // A dictionary lies before the first page.
+                ranges.push(start..first.offset as u64);
+                ranges.extend(selection.scan_ranges(locations));
+            }
+            _ => ranges.push(start..start + length),
+        }
+    }
+    ranges
 }
 
 /// A blob as the Parquet reader wants it.

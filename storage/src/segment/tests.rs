@@ -10,15 +10,21 @@ use crate::schema::col;
 use crate::terms::{Prune, intrinsic};
 use crate::testing::{TestSpan, logs, spans, trace_id};
 
-struct Stored {
-    segment: Segment,
+pub(super) struct Stored {
+    pub(super) segment: Segment,
     rows: RecordBatch,
-    _dir: tempfile::TempDir,
+    pub(super) dir: tempfile::TempDir,
 }
 
-fn store(table: Table, batches: &[RecordBatch]) -> Stored {
-    let dir = tempfile::tempdir().expect("a directory");
+pub(super) fn store(table: Table, batches: &[RecordBatch]) -> Stored {
+    let rows = ordered(table, batches).expect("ordered");
     let encoded = encode(table, table.schema(), batches).expect("encoded").expect("rows");
+    Stored { rows, ..open(table, &encoded) }
+}
+
+/// On disk, without its rows in memory.
+pub(super) fn open(table: Table, encoded: &Encoded) -> Stored {
+    let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("s.parquet"), &encoded.parquet).expect("written");
     std::fs::write(dir.path().join("s.index"), &encoded.index).expect("written");
     let meta = SegmentMeta {
@@ -28,13 +34,15 @@ fn store(table: Table, batches: &[RecordBatch]) -> Stored {
         index: "s.index".into(),
         parquet_bytes: encoded.parquet.len() as u64,
         index_bytes: encoded.index.len() as u64,
-        rows: encoded.rows.num_rows() as u64,
+        rows: encoded.rows,
         min_time: encoded.min_time,
         max_time: encoded.max_time,
         parquet_checksums: Checksums::of(&encoded.parquet),
         index_checksums: Checksums::of(&encoded.index),
+        thinned: Vec::new(),
     };
-    Stored { segment: Segment::new(meta, &Lake::open(dir.path()).expect("opened"), Arc::default()), rows: encoded.rows, _dir: dir }
+    let segment = Segment::new(meta, &Lake::open(dir.path()).expect("opened"), Arc::default());
+    Stored { segment, rows: RecordBatch::new_empty(table.schema()), dir }
 }
 
 fn read(stored: &Stored, columns: &[&str], prune: &Prune, from: i64, to: i64) -> Vec<Chunk> {
@@ -193,7 +201,7 @@ fn every_damaged_file_is_noticed() {
     let stored = store(Table::Spans, &[spans(&many(100, 5))]);
     stored.segment.verify().expect("whole");
     for file in ["s.parquet", "s.index"] {
-        let path = stored._dir.path().join(file);
+        let path = stored.dir.path().join(file);
         let whole = std::fs::read(&path).expect("read");
         for at in (0..whole.len()).step_by(whole.len() / 50 + 1) {
             let mut flipped = whole.clone();

@@ -8,38 +8,48 @@ use std::ops::Range;
 
 use arrow::array::{Array, RecordBatch};
 
-use super::{BLOCK_ROWS, Blob};
+use super::Blob;
 use crate::scan::ReadError;
 use crate::segment::extract::trace_ids;
 
 const STRIDE: usize = 256;
 const PAIR_BYTES: usize = 12;
 
-fn fingerprint(id: &[u8]) -> u64 {
+/// Of a trace id.
+pub(in crate::segment) fn fingerprint(id: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(id)
 }
 
-/// Appends the pairs of a batch, then every stride's first fingerprint, then the number of pairs (u64).
-pub(super) fn write(out: &mut Vec<u8>, batch: &RecordBatch) {
-    let mut pairs = Vec::new();
-    if let Some(ids) = trace_ids(batch) {
-        for row in (0..ids.len()).filter(|row| ids.is_valid(*row)) {
-            let pair = (fingerprint(ids.value(row)), (row / BLOCK_ROWS) as u32);
-            if pairs.last() != Some(&pair) {
-                pairs.push(pair);
+/// The pairs of a segment in the making.
+#[derive(Default)]
+pub(super) struct Pairs(Vec<(u64, u32)>);
+
+impl Pairs {
+    /// Adds the traces of these rows of a batch, which are a block of the segment.
+    pub(super) fn add(&mut self, batch: &RecordBatch, rows: Range<usize>, block: u32) {
+        let Some(ids) = trace_ids(batch) else { return };
+        let from = self.0.len();
+        for row in rows.filter(|row| ids.is_valid(*row)) {
+            let pair = (fingerprint(ids.value(row)), block);
+            if self.0[from..].last() != Some(&pair) {
+                self.0.push(pair);
             }
         }
     }
-    pairs.sort_unstable();
-    pairs.dedup();
-    for (fingerprint, block) in &pairs {
-        out.extend_from_slice(&fingerprint.to_le_bytes());
-        out.extend_from_slice(&block.to_le_bytes());
+
+    /// Appends the pairs, then every stride's first fingerprint, then the number of pairs (u64).
+    pub(super) fn write(mut self, out: &mut Vec<u8>) {
+        self.0.sort_unstable();
+        self.0.dedup();
+        for (fingerprint, block) in &self.0 {
+            out.extend_from_slice(&fingerprint.to_le_bytes());
+            out.extend_from_slice(&block.to_le_bytes());
+        }
+        for (fingerprint, _) in self.0.iter().step_by(STRIDE) {
+            out.extend_from_slice(&fingerprint.to_le_bytes());
+        }
+        out.extend_from_slice(&(self.0.len() as u64).to_le_bytes());
     }
-    for (fingerprint, _) in pairs.iter().step_by(STRIDE) {
-        out.extend_from_slice(&fingerprint.to_le_bytes());
-    }
-    out.extend_from_slice(&(pairs.len() as u64).to_le_bytes());
 }
 
 pub(super) struct Fingerprints {
@@ -85,6 +95,24 @@ impl Fingerprints {
             .collect();
         blocks.dedup();
         Ok(blocks)
+    }
+
+    pub(super) fn pairs(&self) -> u64 {
+        self.pairs as u64
+    }
+
+    /// Every pair, ascending.
+    pub(super) fn each(&self, blob: &Blob, mut see: impl FnMut(u64, u32)) -> Result<(), ReadError> {
+        const PIECE: usize = 32 << 10;
+        let at = |pair: usize| self.from + (pair * PAIR_BYTES) as u64;
+        for from in (0..self.pairs).step_by(PIECE) {
+            let bytes = blob.read(at(from)..at((from + PIECE).min(self.pairs)))?;
+            for pair in bytes.as_chunks::<PAIR_BYTES>().0 {
+                let fingerprint = u64::from_le_bytes(std::array::from_fn(|i| pair[i]));
+                see(fingerprint, u32::from_le_bytes(std::array::from_fn(|i| pair[8 + i])));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn memory(&self) -> usize {

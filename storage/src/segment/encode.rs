@@ -1,0 +1,143 @@
+//! Writes the two files of a segment batch by batch: memory holds the files in the making, not the rows.
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+
+use super::index::{IndexError, IndexWriter};
+use super::{Segment, order, parquet as layout};
+use crate::catalog::ColumnStats;
+use crate::scan::{Read, ReadError};
+use crate::schema::Table;
+use crate::terms::Prune;
+
+/// The bytes of a new segment, and what the catalogue will say of it.
+pub struct Encoded {
+    pub table: Table,
+    pub parquet: Vec<u8>,
+    pub parquet_footer: u64,
+    pub index: Vec<u8>,
+    pub rows: u64,
+    pub columns: Vec<ColumnStats>,
+    /// ns.
+    pub min_time: i64,
+    pub max_time: i64,
+}
+
+/// The rows cannot be written as a segment: a fault of this program or its libraries.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    #[error("the rows cannot be ordered: {0}")]
+    Arrow(#[from] ArrowError),
+    #[error("the Parquet file cannot be written: {0}")]
+    Parquet(#[from] ParquetError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// A segment that is written from others could not be.
+#[derive(Debug, thiserror::Error)]
+pub enum RewriteError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+impl From<ArrowError> for RewriteError {
+    fn from(error: ArrowError) -> Self {
+        Self::Encode(error.into())
+    }
+}
+
+/// Orders rows and encodes them; None where there are none. CPU-bound.
+pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Result<Option<Encoded>, EncodeError> {
+    let rows = order::ordered(table, batches)?;
+    let mut encoder = Encoder::new(table, schema)?;
+    encoder.push(&rows)?;
+    encoder.finish()
+}
+
+/// The rows of a segment that `keep` says, as a segment; None where that is none of them. `keep` sees
+/// each batch with all columns.
+pub fn keep_rows(
+    segment: &Segment,
+    schema: SchemaRef,
+    mut keep: impl FnMut(&RecordBatch) -> Result<BooleanArray, ReadError>,
+) -> Result<Option<Encoded>, RewriteError> {
+    let table = segment.meta().table;
+    let mut encoder = Encoder::new(table, schema)?;
+    let all = table.schema();
+    let columns = all_columns(&all);
+    let read = Read { columns: &columns, prune: &Prune::All, from: i64::MIN, to: i64::MAX };
+    for chunk in segment.read(&read)? {
+        let batch = plain(segment, &chunk?.batch)?;
+        let keep = keep(&batch)?;
+        encoder.push(&filter_record_batch(&batch, &keep)?)?;
+    }
+    Ok(encoder.finish()?)
+}
+
+/// Names of all columns, in the schema's order.
+pub(super) fn all_columns(schema: &SchemaRef) -> Vec<&str> {
+    schema.fields().iter().map(|field| field.name().as_str()).collect()
+}
+
+/// The batch in the table's own schema: without the field ids that a file carries.
+pub(super) fn plain(segment: &Segment, batch: &RecordBatch) -> Result<RecordBatch, ReadError> {
+    let meta = segment.meta();
+    RecordBatch::try_new(meta.table.schema(), batch.columns().to_vec())
+        .map_err(|error| ReadError::Damaged { file: meta.parquet.display().to_string(), what: error.to_string() })
+}
+
+/// Takes rows in their final order.
+pub(super) struct Encoder {
+    table: Table,
+    /// As in the file, with field ids.
+    schema: SchemaRef,
+    parquet: ArrowWriter<Vec<u8>>,
+    index: IndexWriter,
+    columns: Vec<ColumnStats>,
+    bounds: Option<(i64, i64)>,
+    rows: u64,
+}
+
+impl Encoder {
+    pub(super) fn new(table: Table, schema: SchemaRef) -> Result<Self, EncodeError> {
+        let parquet = layout::writer(table, schema.clone())?;
+        let index = IndexWriter::new(table)?;
+        Ok(Self { table, schema, parquet, index, columns: Vec::new(), bounds: None, rows: 0 })
+    }
+
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
+        let Some((least, greatest)) = order::time_bounds(self.table, batch) else { return Ok(()) };
+        let (from, to) = self.bounds.unwrap_or((least, greatest));
+        self.bounds = Some((from.min(least), to.max(greatest)));
+        self.rows += batch.num_rows() as u64;
+        ColumnStats::add_batch(&mut self.columns, batch);
+        self.index.push(batch)?;
+        self.parquet.write(&RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())?)?;
+        Ok(())
+    }
+
+    /// None without rows.
+    pub(super) fn finish(self) -> Result<Option<Encoded>, EncodeError> {
+        let Some((min_time, max_time)) = self.bounds else { return Ok(None) };
+        let parquet = self.parquet.into_inner()?;
+        // The last 8 bytes are the footer's length and the magic (Parquet format, "File Format").
+        let footer = parquet.len().checked_sub(8).and_then(|at| parquet[at..].first_chunk());
+        Ok(Some(Encoded {
+            table: self.table,
+            parquet_footer: u64::from(footer.map_or(0, |bytes| u32::from_le_bytes(*bytes))),
+            parquet,
+            index: self.index.finish()?,
+            rows: self.rows,
+            columns: self.columns,
+            min_time,
+            max_time,
+        }))
+    }
+}

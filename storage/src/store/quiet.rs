@@ -1,0 +1,25 @@
+//! Work that can wait: a thread of low priority, so that ingest and queries get the processor first.
+
+use tokio::sync::oneshot;
+
+/// Of 19: below everything that somebody waits for, above what is meant to run on an idle machine only.
+const NICENESS: i32 = 10;
+
+/// The thread ended without a result, which only a fault of this program makes it do.
+#[derive(Debug, thiserror::Error)]
+#[error("a background thread ended early")]
+pub struct Ended;
+
+/// Runs `work` on a thread of its own. Those who call hold the lock of maintenance, so there is one at a time.
+pub(super) async fn quietly<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Ended> {
+    let (reply, answer) = oneshot::channel();
+    let run = move || {
+        // On Linux it is the priority of the calling thread (setpriority(2), "C library/kernel differences").
+        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+            tracing::debug!(%error, "background work runs at full priority");
+        }
+        let _ = reply.send(work());
+    };
+    std::thread::Builder::new().name("maintenance".into()).spawn(run).map_err(|_| Ended)?;
+    answer.await.map_err(|_| Ended)
+}
