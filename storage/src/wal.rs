@@ -27,7 +27,7 @@
 //! {first sequence, 20 digits}.wal
 //! ┌────────────────────── block 0 ─────────────────────┐┌───────── group ─────────┐┌─ group ─┐
 //! │ magic     8  "CLEW-WAL"                            ││ frame frame … frame 0…0 ││ …       │ …
-//! │ version   4  1                                     │└─────────────────────────┘└─────────┘
+//! │ version   4  2                                     │└─────────────────────────┘└─────────┘
 //! │ crc       4  CRC-32 of magic, version, first       │
 //! │ first     8  sequence of the first record          │
 //! └────────────────────────────────────────────────────┘
@@ -44,12 +44,17 @@
 //!  52 payload   …   OTLP protobuf
 //! ```
 //!
+//! Behind the last group stands a mark, a frame of signal 0 without a payload: records before its
+//! sequence were synced. It is written without waiting, and the next group takes its place.
+//!
 //! The name of the next file cuts this one: frames whose sequence the next file claims were never
 //! acknowledged (their write failed, or the process died), and their sequence was given again.
 //! For the same reason a process never writes to a file of an earlier one.
 //!
 //! `{first sequence}.seen` holds what is left of a retired file while the hashes can matter: magic
-//! `CLEWSEEN`, version 4, CRC-32 of the entries 4, then `received 8, hash 16` each.
+//! `CLEWSEEN`, version 4 (2), CRC-32 of the rest 4; last sequence of the file 8, number of earlier lists 8,
+//! `first 8, received 8` of each; then `received 8, hash 16` a request. The newest one stays, so that a
+//! missing one is noticed. Version 1 of either file, without lists for all, is read.
 //! `{n}.spare` are files ready for use, `*.tmp` such in the making.
 //!
 //! # Measured
@@ -90,6 +95,7 @@ pub use files::{Disk, File, Files};
 pub use replay::{Damage, ReplayReport, Replayed};
 pub use seen::DedupeWindow;
 pub use verify::verify;
+pub(crate) use verify::{BLOCK_BYTES, check_versions, records_end};
 
 /// Largest request that can be logged, bytes.
 pub const MAX_REQUEST: usize = 256 << 20;
@@ -170,7 +176,7 @@ impl Wal {
         now: i64,
         on_record: impl FnMut(Replayed) -> Result<(), String>,
     ) -> Result<(Self, ReplayReport), OpenError> {
-        let found = replay::replay(&*files, &settings, checkpoint, on_record)?;
+        let found = replay::replay(&*files, &settings, checkpoint, now, on_record)?;
         let shared = Arc::new(Shared::default());
         shared.live.lock().extend(found.live.into_iter().map(|segment| (segment.first, segment)));
 
@@ -210,6 +216,24 @@ impl Wal {
         let _ = self.chores.send(keeper::Chore::Checkpoint { sequence, now });
     }
 
+    /// Begins a new file, and uses none again that held anything before: so the bytes of all requests up
+    /// to the returned sequence are gone from the disk once [`Wal::purged`] says so.
+    pub async fn renew(&self) -> Result<u64, WalError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Renew { reply }).await.map_err(|_| WalError::Closed)?;
+        answer.await.map_err(|_| WalError::Closed)
+    }
+
+    /// Removes the files that [`Wal::renew`] left, which need no replay since requests up to `checkpoint`
+    /// are kept elsewhere; how many have gone. Fails if one of them is still there.
+    pub async fn purged(&self, renewed: u64, checkpoint: u64, now: i64) -> Result<u64, WalError> {
+        let (reply, answer) = oneshot::channel();
+        let chore = keeper::Chore::Purge { renewed, checkpoint, now, reply };
+        self.chores.send(chore).map_err(|_| WalError::Closed)?;
+        let purged = answer.await.map_err(|_| WalError::Closed)?;
+        purged.map_err(|error| WalError::from_io("cannot remove old log files", &error))
+    }
+
     /// Bytes of log files on disk, without spare ones.
     pub fn bytes(&self) -> u64 {
         self.shared.live.lock().values().map(|segment| segment.bytes).sum()
@@ -228,6 +252,7 @@ impl Wal {
 enum Job {
     Append { request: Request, reply: oneshot::Sender<Result<u64, WalError>> },
     Sync { reply: oneshot::Sender<u64> },
+    Renew { reply: oneshot::Sender<u64> },
     Close { reply: oneshot::Sender<()> },
 }
 

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use tokio::sync::oneshot;
+
 use super::files::{File, Files, write_all};
 use super::frame::Frames;
 use super::seen::{self, Entry, SeenFile};
 use super::{Segment, Shared, WalSettings, log_name};
+use crate::fault;
 
 /// Spare files kept beside the one that the writer holds ready. More would only hold disk.
 const SPARES: usize = 2;
@@ -28,6 +31,17 @@ pub(super) enum Chore {
         sequence: u64,
         now: i64,
     },
+    /// No file is used again that was used before; `ahead` was made ready and will not be used.
+    Renew {
+        ahead: Option<String>,
+    },
+    /// Like a checkpoint; then none of the files up to `renewed` may be left. Replies how many went.
+    Purge {
+        renewed: u64,
+        checkpoint: u64,
+        now: i64,
+        reply: oneshot::Sender<io::Result<u64>>,
+    },
     Stop,
 }
 
@@ -45,6 +59,10 @@ pub(super) struct Keeper {
     shared: Arc<Shared>,
     spares: Vec<String>,
     seen: Vec<SeenFile>,
+    /// Files that must go, since the log was renewed.
+    doomed: Vec<String>,
+    /// Removed since the log was renewed.
+    removed: u64,
     /// Made so far: their names must differ.
     made: u64,
 }
@@ -57,7 +75,7 @@ impl Keeper {
         spares: Vec<String>,
         seen: Vec<SeenFile>,
     ) -> Self {
-        Self { files, settings, shared, spares, seen, made: 0 }
+        Self { files, settings, shared, spares, seen, doomed: Vec::new(), removed: 0, made: 0 }
     }
 
     pub(super) fn spawn(mut self) -> io::Result<(Sender<Chore>, JoinHandle<()>)> {
@@ -74,6 +92,11 @@ impl Keeper {
                     let _ = reply.send(self.prepare(bytes));
                 }
                 Chore::Checkpoint { sequence, now } => self.checkpoint(sequence, now),
+                Chore::Renew { ahead } => self.renew(ahead),
+                Chore::Purge { renewed, checkpoint, now, reply } => {
+                    self.checkpoint(checkpoint, now);
+                    let _ = reply.send(self.purged(renewed));
+                }
                 Chore::Stop => break,
             }
         }
@@ -130,26 +153,64 @@ impl Keeper {
             }
         }
         let files = &self.files;
-        self.seen.retain(|seen| seen.received >= oldest || files.remove(&seen::name(seen.first)).is_err());
+        let newest = self.seen.iter().map(|seen| seen.first).max();
+        self.seen.retain(|seen| {
+            Some(seen.first) == newest || seen.received >= oldest || files.remove(&seen::name(seen.first)).is_err()
+        });
+    }
+
+    fn renew(&mut self, ahead: Option<String>) {
+        self.removed = 0;
+        self.doomed.extend(ahead);
+        self.doomed.append(&mut self.spares);
+    }
+
+    /// How many files went since the log was renewed; an error while one is left.
+    fn purged(&mut self, renewed: u64) -> io::Result<u64> {
+        while let Some(name) = self.doomed.last() {
+            match self.files.remove(name) {
+                Ok(()) => self.removed += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            self.doomed.pop();
+        }
+        self.files.sync_names()?;
+        match self.shared.live.lock().values().find(|segment| segment.first <= renewed) {
+            Some(segment) => Err(io::Error::other(format!("{} is still in use", log_name(segment.first)))),
+            None => Ok(self.removed),
+        }
     }
 
     /// Keeps the hashes, then gives the file up.
     fn retire(&mut self, segment: &Segment, oldest: i64) -> io::Result<()> {
         let name = log_name(segment.first);
+        fault::point("wal.retire")?;
         let entries = self.hashes(segment, &name, oldest)?;
-        if !entries.is_empty() {
-            self.save(segment.first, &entries)?;
-        }
+        // Also an empty one: the newest list says up to where there are lists.
+        self.save(segment, &entries)?;
+        fault::point("wal.retire-seen")?;
         // Out of the list first: the writer may use this name again once the file has gone.
         self.shared.live.lock().remove(&segment.first);
+        if let Err(error) = self.give_up(segment, &name) {
+            self.shared.live.lock().entry(segment.first).or_insert_with(|| segment.clone());
+            return Err(error);
+        }
+        fault::point("wal.retire-gone")?;
+        self.files.sync_names()
+    }
+
+    fn give_up(&mut self, segment: &Segment, name: &str) -> io::Result<()> {
         if segment.reusable && self.spares.len() < SPARES {
             let spare = format!("{:020}.spare", segment.first);
-            self.files.rename(&name, &spare)?;
+            self.files.rename(name, &spare)?;
             self.spares.push(spare);
+            Ok(())
         } else {
-            self.files.remove(&name)?;
+            self.files.remove(name)?;
+            self.removed += 1;
+            Ok(())
         }
-        self.files.sync_names()
     }
 
     /// Requests of the file that may still be repeated.
@@ -160,10 +221,13 @@ impl Keeper {
         Ok(entries.filter(|entry| entry.received >= oldest).collect())
     }
 
-    fn save(&mut self, first: u64, entries: &[Entry]) -> io::Result<()> {
+    fn save(&mut self, segment: &Segment, entries: &[Entry]) -> io::Result<()> {
+        let first = segment.first;
+        // It may be there from an attempt that failed later on.
+        self.seen.retain(|seen| seen.first != first);
         let temporary = format!("{first:020}.seen.tmp");
         let file = self.files.create(&temporary)?;
-        write_all(&*file, &mut [IoSlice::new(&seen::encode(entries))], 0)?;
+        write_all(&*file, &mut [IoSlice::new(&seen::encode(segment.last.unwrap_or(first), &self.seen, entries))], 0)?;
         file.sync()?;
         self.files.rename(&temporary, &seen::name(first))?;
         self.files.sync_names()?;

@@ -11,6 +11,7 @@ use super::files::{File, Files, write_all};
 use super::frame::{self, BLOCK, HEAD};
 use super::keeper::{Chore, Ready};
 use super::{Job, MAX_REQUEST, Segment, Shared, WalError, WalSettings, log_name};
+use crate::fault;
 use crate::store::Request;
 
 /// A group is written once it has this many bytes, or when no append waits.
@@ -38,6 +39,8 @@ struct Current {
     offset: u64,
     bytes: u64,
     reusable: bool,
+    /// Whether the mark is behind the last group.
+    marked: bool,
 }
 
 /// Records that one sync will make durable.
@@ -89,6 +92,11 @@ impl Writer {
                         self.commit();
                         let _ = reply.send(self.next - 1);
                     }
+                    Job::Renew { reply } => {
+                        self.commit();
+                        self.renew();
+                        let _ = reply.send(self.next - 1);
+                    }
                     Job::Close { reply } => {
                         queue.close();
                         closing = Some(reply);
@@ -99,6 +107,7 @@ impl Writer {
                 }
             }
             self.commit();
+            self.mark();
         }
         closing
     }
@@ -119,7 +128,16 @@ impl Writer {
             self.commit();
         }
         self.group.bytes += bytes;
+        let reply = if fault::planted("bug.ack-before-wal") { self.answer_early(reply) } else { reply };
         self.group.records.push((request, reply));
+    }
+
+    /// What `bug.ack-before-wal` does.
+    fn answer_early(&self, reply: oneshot::Sender<Result<u64, WalError>>) -> oneshot::Sender<Result<u64, WalError>> {
+        answer(reply, Ok(self.next + self.group.records.len() as u64));
+        // Or the client would not hear of it before the fault that follows.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        oneshot::channel().0
     }
 
     /// Writes the group, syncs it and answers.
@@ -138,6 +156,8 @@ impl Writer {
                 Err(error) => answer(reply, Err(error.clone())),
             }
         }
+        // What it returns has nobody to go to: only a kill or a pause makes sense here.
+        let _ = fault::point("wal.after-ack");
     }
 
     fn write(&mut self, group: &Group) -> Result<(), WalError> {
@@ -167,6 +187,28 @@ impl Writer {
         }
     }
 
+    /// What is written from now on goes to files that never held anything else.
+    fn renew(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.seal(&current, false);
+        }
+        self.shared.live.lock().values_mut().for_each(|segment| segment.reusable = false);
+        // The file made ahead may be one used before.
+        let ahead = self.upcoming.take().and_then(|upcoming| received(&upcoming).ok());
+        // Without a keeper whoever waits for the purge hears of it.
+        let _ = self.chores.send(Chore::Renew { ahead: ahead.map(|ready| ready.name) });
+        self.upcoming = Some(self.order(self.settings.segment_bytes));
+    }
+
+    /// Without it nothing is lost, so what it returns does not matter.
+    fn mark(&mut self) {
+        if let Some(current) = self.current.as_mut().filter(|current| !current.marked && current.fits(BLOCK)) {
+            let mark = frame::mark(current.marker, self.next);
+            let _ = write_all(&*current.file, &mut [IoSlice::new(&mark)], current.offset);
+            current.marked = true;
+        }
+    }
+
     /// Takes a file out of use. If it has no acknowledged record it goes; else the name of the next
     /// one says where it ends.
     fn seal(&self, current: &Current, reusable: bool) {
@@ -187,10 +229,12 @@ impl Writer {
         let first = self.next;
         let name = log_name(first);
         let entered = self.files.rename(&ready.name, &name).and_then(|()| self.files.sync_names()).and_then(|()| {
+            fault::point("wal.rotate-named")?;
             let mut block = [0; BLOCK as usize];
             let header = frame::file_header(first);
             block[..header.len()].copy_from_slice(&header);
-            write_all(&*ready.file, &mut [IoSlice::new(&block)], 0)
+            write_all(&*ready.file, &mut [IoSlice::new(&block)], 0)?;
+            Ok(fault::point("wal.rotate-headed")?)
         });
         if let Err(error) = entered {
             let _ = self.files.remove(&ready.name).or_else(|_| self.files.remove(&name));
@@ -198,7 +242,7 @@ impl Writer {
         }
         let Ready { file, bytes, reusable, .. } = ready;
         self.shared.live.lock().insert(first, Segment { first, last: None, bytes, reusable });
-        Ok(Current { first, file, marker: frame::marker(first), offset: BLOCK, bytes, reusable })
+        Ok(Current { first, file, marker: frame::marker(first), offset: BLOCK, bytes, reusable, marked: true })
     }
 
     /// A file for a group: the one made ahead, or one made now.
@@ -243,9 +287,13 @@ impl Current {
         }
         let end = (self.offset + group.bytes).next_multiple_of(BLOCK).min(self.bytes);
         parts.push(IoSlice::new(&PADDING[..(end - self.offset - group.bytes) as usize]));
+        fault::point("wal.before-write")?;
         write_all(&*self.file, &mut parts, self.offset)?;
+        fault::point("wal.after-write")?;
         self.file.sync()?;
+        fault::point("wal.after-sync")?;
         self.offset = end;
+        self.marked = false;
         Ok(())
     }
 }
