@@ -58,16 +58,21 @@ pub(super) fn replay(
     files: &dyn Files,
     settings: &WalSettings,
     checkpoint: u64,
+    now: i64,
     mut on_record: impl FnMut(Replayed) -> Result<(), String>,
 ) -> Result<Found, OpenError> {
     let names = Names::list(files, settings)?;
-    let mut report = ReplayReport::default();
+    let mut report = ReplayReport { last_sequence: checkpoint, ..ReplayReport::default() };
     let mut seen = Vec::new();
+    // Up to where there are lists; None where the newest cannot be read.
+    let mut listed = Some(0);
+    let mut before = Vec::new();
     for (&first, name) in &names.seen {
         match files.read(name).map_err(|error| io_error("read", name, error)).map(|bytes| seen::decode(&bytes))? {
-            Ok(entries) => {
-                seen.push(SeenFile::new(first, &entries));
-                for entry in entries {
+            Ok(list) => {
+                seen.push(SeenFile::new(first, &list.entries));
+                (listed, before) = (list.last, list.before);
+                for entry in list.entries {
                     on_record(Replayed::Seen { received: entry.received, hash: entry.hash })
                         .map_err(OpenError::Stopped)?;
                 }
@@ -75,12 +80,18 @@ pub(super) fn replay(
             Err(what) => {
                 report.damage.push(Damage { file: name.clone(), offset: 0, what, lost: None });
                 seen.push(SeenFile::new(first, &[]));
+                (listed, before) = (None, Vec::new());
             }
         }
     }
+    let window = i64::try_from(settings.dedupe_window.as_nanos()).unwrap_or(i64::MAX);
+    let needed =
+        |list: &&SeenFile| list.received >= now.saturating_sub(window) && !names.seen.contains_key(&list.first);
+    report.damage.extend(
+        before.iter().filter(needed).map(|list| missing_list(seen::name(list.first), "this list of request hashes")),
+    );
 
-    report.last_sequence = checkpoint;
-    let mut reader = Reader { files, settings, checkpoint, report, live: Vec::new(), spares: names.spares };
+    let mut reader = Reader { files, settings, checkpoint, listed, report, live: Vec::new(), spares: names.spares };
     let firsts: Vec<(u64, u64)> = names.log.into_iter().collect();
     for (i, &(first, bytes)) in firsts.iter().enumerate() {
         let following = firsts.get(i + 1).map(|&(following, _)| following);
@@ -133,6 +144,8 @@ struct Reader<'a> {
     files: &'a dyn Files,
     settings: &'a WalSettings,
     checkpoint: u64,
+    /// Sequence up to which there are lists of hashes, if that is known.
+    listed: Option<u64>,
     report: ReplayReport,
     live: Vec<Segment>,
     spares: Vec<String>,
@@ -157,10 +170,19 @@ impl Reader<'_> {
             return Err(OpenError::Version { file: name, found });
         }
         self.missing_before(first, &name);
+        let lists = matches!(header, FileHeader::Good { version: 2.. });
+        if self.live.is_empty() && lists && self.listed.is_some_and(|listed| listed + 1 < first) {
+            self.report.damage.push(missing_list(name.clone(), "the list of request hashes of the file before"));
+        }
 
         let mut frames = Frames::new(bytes, first, following.unwrap_or(u64::MAX));
         let gaps = self.records(&name, &mut frames, on_record)?;
-        let last = frames.expected - 1;
+        let mut last = frames.expected - 1;
+        if following.is_none() && frames.synced > last + 1 {
+            self.report.damage.push(gap(&name, frames.offset, last + 1..=frames.synced - 1));
+            // They were given out.
+            last = frames.synced - 1;
+        }
         self.report.last_sequence = self.report.last_sequence.max(last);
         if let Some(following) = following {
             self.report.damage.extend(gaps);
@@ -168,6 +190,9 @@ impl Reader<'_> {
                 self.report.damage.push(gap(&name, frames.offset, last + 1..=following - 1));
             }
         } else {
+            let synced = |gap: &Damage| gap.lost.as_ref().is_some_and(|lost| *lost.start() < frames.synced);
+            let (lost, gaps): (Vec<_>, Vec<_>) = gaps.into_iter().partition(synced);
+            self.report.damage.extend(lost);
             let torn = gaps.first().map(|gap| gap.offset).or(frames.broken.map(|at| at as u64));
             self.report.torn = torn.map(|offset| (name.clone(), offset));
         }
@@ -179,7 +204,7 @@ impl Reader<'_> {
             return self.reclaim(&name, size);
         }
         let whole = !self.report.damage.iter().any(|damage| damage.file == name);
-        let trim = (following.is_none() && whole).then_some(frames.offset as u64);
+        let trim = (following.is_none() && whole).then_some(frames.offset.max(frames.mark_end) as u64);
         self.keep(Segment { first, last: Some(last), bytes: size, reusable: size == self.settings.segment_bytes }, trim)
     }
 
@@ -266,6 +291,11 @@ impl Reader<'_> {
         self.live.push(segment);
         Ok(())
     }
+}
+
+fn missing_list(file: String, which: &str) -> Damage {
+    let what = format!("{which} is missing; repeats may be stored twice");
+    Damage { file, offset: 0, what, lost: None }
 }
 
 fn gap(file: &str, offset: usize, lost: RangeInclusive<u64>) -> Damage {

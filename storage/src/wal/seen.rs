@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::fault;
+
 /// Hashes of the requests of the last while; at most a fixed number, so that memory is bounded.
 ///
 /// 1 million take up to 100 MB. When there are more, the oldest are forgotten first.
@@ -80,7 +82,7 @@ impl DedupeWindow {
 }
 
 /// A file with the hashes of a log file that has gone.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct SeenFile {
     pub(super) first: u64,
     /// Of the latest request in it, ns since the epoch.
@@ -93,21 +95,38 @@ impl SeenFile {
     }
 }
 
+/// What such a file holds.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// Last sequence of the log file. Unknown in version 1.
+    pub(super) last: Option<u64>,
+    /// The lists that were there when this one was written: so that it is noticed when one goes missing.
+    pub(super) before: Vec<SeenFile>,
+    pub(super) entries: Vec<Entry>,
+}
+
 /// Name of the file for the log file whose first record had this sequence.
 pub(super) fn name(first: u64) -> String {
     format!("{first:020}.seen")
 }
 
 const MAGIC: &[u8; 8] = b"CLEWSEEN";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEAD: usize = 16;
+const BEFORE: usize = 16;
 const ENTRY: usize = 24;
 
-pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEAD + entries.len() * ENTRY);
+pub(super) fn encode(last: u64, before: &[SeenFile], entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD + 16 + before.len() * BEFORE + entries.len() * ENTRY);
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
     bytes.extend([0; 4]);
+    bytes.extend(last.to_le_bytes());
+    bytes.extend((before.len() as u64).to_le_bytes());
+    for list in before {
+        bytes.extend(list.first.to_le_bytes());
+        bytes.extend(list.received.to_le_bytes());
+    }
     for entry in entries {
         bytes.extend(entry.received.to_le_bytes());
         bytes.extend(entry.hash.to_le_bytes());
@@ -117,16 +136,35 @@ pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// What is wrong, if it is not a whole file of this version.
-pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, String> {
+/// What is wrong, if it is not a whole file of a known version.
+pub(super) fn decode(bytes: &[u8]) -> Result<List, String> {
+    const UNKNOWN: &str = "not a list of request hashes of this version";
     let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or("the file is too short")?;
-    if &head[..8] != MAGIC || head[8..12] != VERSION.to_le_bytes() {
-        return Err("not a list of request hashes of this version".into());
+    let version = u32::from_le_bytes(std::array::from_fn(|i| head[8 + i]));
+    if &head[..8] != MAGIC || !(1..=VERSION).contains(&version) {
+        return Err(UNKNOWN.into());
     }
-    if head[12..] != crc32fast::hash(body).to_le_bytes() {
+    if head[12..] != crc32fast::hash(body).to_le_bytes() && !fault::planted("bug.skip-crc") {
         return Err("request hashes do not match their checksum; repeats may be stored twice".into());
     }
-    let (entries, rest) = body.as_chunks::<ENTRY>();
+    if version == 1 {
+        return Ok(List { entries: entries(body)?, ..List::default() });
+    }
+    let (numbers, rest) = body.split_first_chunk::<16>().ok_or(UNKNOWN)?;
+    let last = u64::from_le_bytes(std::array::from_fn(|i| numbers[i]));
+    let count = u64::from_le_bytes(std::array::from_fn(|i| numbers[8 + i]));
+    let before = usize::try_from(count).ok().and_then(|count| count.checked_mul(BEFORE));
+    let (before, rest) = before.and_then(|bytes| rest.split_at_checked(bytes)).ok_or(UNKNOWN)?;
+    let list = |bytes: &[u8; BEFORE]| {
+        let first = u64::from_le_bytes(std::array::from_fn(|i| bytes[i]));
+        SeenFile { first, received: i64::from_le_bytes(std::array::from_fn(|i| bytes[8 + i])) }
+    };
+    let before = before.as_chunks::<BEFORE>().0.iter().map(list).collect();
+    Ok(List { last: Some(last), before, entries: entries(rest)? })
+}
+
+fn entries(bytes: &[u8]) -> Result<Vec<Entry>, String> {
+    let (entries, rest) = bytes.as_chunks::<ENTRY>();
     if !rest.is_empty() {
         return Err("the last request hash is cut".into());
     }
