@@ -30,10 +30,12 @@ class Clew:
     `http`, `otlp_http`, `otlp_grpc` are base URLs; they change with every start.
     """
 
-    def __init__(self, *options):
+    def __init__(self, *options, data=None, environment=None):
+        """`data` is a directory elsewhere, which stays; `environment` adds variables."""
         self.options = options
+        self.environment = environment or {}
         self.root = Path(tempfile.mkdtemp(prefix='clew-test-'))
-        self.data = self.root / 'data'
+        self.data = Path(data) if data else self.root / 'data'
         self.log = self.root / 'log'
         self.process = None
 
@@ -49,22 +51,29 @@ class Clew:
             self.stop()
         shutil.rmtree(self.root, ignore_errors=True)
 
-    def start(self):
-        """Returns when the server says that it is ready."""
+    def start(self, faults='', wait=True):
+        """Returns when the server says that it is ready, or at once when it listens. `faults`: see storage/src/fault.rs."""
         out = self.root / f'stdout-{time.monotonic_ns()}'
         command = [binary(), 'serve', '--data-dir', self.data, '--http', '127.0.0.1:0',
                    '--otlp-grpc', '127.0.0.1:0', '--otlp-http', '127.0.0.1:0', *self.options]
         # The server must not see settings that were meant for something else.
         environment = {key: value for key, value in os.environ.items() if not key.startswith(('CLEW_', 'OTEL_'))}
+        environment |= self.environment | {'CLEW_FAULTS': faults}
         with open(out, 'wb') as stdout, open(self.log, 'ab') as stderr:
             self.process = subprocess.Popen(command, stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL,
                                             env=environment)
+        started = time.monotonic()
         bound = self._wait(lambda: self._listening(out), 'line of bound addresses')
+        self.listening_after_s = time.monotonic() - started
         self.http = url(bound['http'])
         self.otlp_http = url(bound['otlp_http'])
         self.otlp_grpc = url(bound['otlp_grpc'])
-        self._wait(self._ready, '200 from /readyz')
+        if wait:
+            self.wait_ready()
         return self
+
+    def wait_ready(self):
+        self._wait(self._ready, '200 from /readyz')
 
     def kill(self):
         """kill -9"""
