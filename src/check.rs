@@ -17,7 +17,8 @@ pub(crate) struct Options {
 
 /// Exit 1 where something acknowledged is damaged.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let report = storage::check::check(&options.data_dir, Arc::new(OtlpDecoder)).await.map_err(Failure::failed)?;
+    let report =
+        storage::check::check(&options.data_dir, Arc::new(OtlpDecoder::default())).await.map_err(Failure::failed)?;
     for finding in &report.findings {
         println!("{}: {}", if finding.damage { "DAMAGE" } else { "notice" }, finding.what);
     }

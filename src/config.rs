@@ -2,14 +2,19 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use collector::normalise::Rules;
 use serde::Deserialize;
 
 use crate::Failure;
 
-/// Every option is also `CLEW_<OPTION>` in the environment, and the same key in the file.
+mod rules;
+
+/// Every option is also `CLEW_<OPTION>` in the environment, and the same key in the file. Rules stand in the
+/// file alone.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Options {
@@ -36,6 +41,12 @@ pub(crate) struct Options {
     #[arg(long, env = "CLEW_CONFIG")]
     #[serde(skip)]
     config: Option<PathBuf>,
+    /// What error texts say of how a call ended.
+    #[arg(skip)]
+    outcome: Vec<rules::OutcomeRule>,
+    /// What names of spans say.
+    #[arg(skip)]
+    span_name: Vec<rules::SpanNameRule>,
 }
 
 /// Everything decided.
@@ -47,12 +58,17 @@ pub(crate) struct Config {
     pub(crate) otlp_http: SocketAddr,
     pub(crate) retention: Option<Duration>,
     pub(crate) allowed_hosts: Vec<String>,
+    /// What spans mean.
+    pub(crate) rules: Arc<Rules>,
 }
 
 impl Options {
     /// Fills in the file, then the defaults.
     pub(crate) fn resolve(self) -> Result<Config, Failure> {
         let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let rules = rules::rules(&file.span_name, &file.outcome).map_err(|error| {
+            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
+        })?;
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Ok(Config {
             data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| "clew-data".into()),
@@ -61,6 +77,7 @@ impl Options {
             otlp_http: self.otlp_http.or(file.otlp_http).unwrap_or_else(|| local(4318)),
             retention: self.retention.or(file.retention),
             allowed_hosts: if self.allowed_hosts.is_empty() { file.allowed_hosts } else { self.allowed_hosts },
+            rules: Arc::new(rules),
         })
     }
 }
@@ -121,6 +138,44 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error() {
         assert!(toml::from_str::<Options>("retentoin = \"3d\"").is_err());
+    }
+
+    /// What becomes of a configuration file that holds `text`.
+    fn with_file(text: &str) -> Result<Config, String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("clew.toml");
+        std::fs::write(&path, text).expect("written");
+        let options = Options { config: Some(path), ..Options::default() };
+        options.resolve().map_err(|failure| match failure {
+            Failure::Usage(message) | Failure::Failed(message) => message,
+        })
+    }
+
+    #[test]
+    fn rules_of_the_file_are_read() {
+        let none = with_file("").expect("an empty file");
+        assert_eq!(*none.rules, Rules::default());
+        let some = with_file(
+            "[[outcome]]\ntext = \"库存服务限流\"\noutcome = \"limited\"\n\
+             [[span-name]]\nprefix = \"acme.call.\"\nprotocol = \"acme\"\nside = \"exit\"\nrest = \"dotted-method\"\n",
+        );
+        let some = some.expect("two rules");
+        assert_ne!(*some.rules, Rules::default());
+    }
+
+    #[test]
+    fn a_rule_that_cannot_hold_is_refused_with_the_file_and_the_reason() {
+        for (text, reason) in [
+            ("[[outcome]]\ntext = \"x\"\noutcome = \"limited\"", "too short"),
+            ("[[outcome]]\ntext = \"slow\"\noutcome = \"tired\"", "`tired` is no outcome; there are ok, error"),
+            ("[[outcome]]\nword = \"slow\"\noutcome = \"shed\"", "unknown field"),
+            ("[[span-name]]\nprefix = \"\"\nprotocol = \"acme\"", "needs a prefix"),
+            ("[[span-name]]\nprefix = \"acme.\"\nprotocol = \"\"", "names no protocol"),
+            ("[[span-name]]\nprefix = \"acme.\"\nprotocol = \"acme\"\nside = \"left\"", "unknown variant"),
+        ] {
+            let message = with_file(text).expect_err(text);
+            assert!(message.contains("clew.toml") && message.contains(reason), "{text}: {message}");
+        }
     }
 
     #[test]

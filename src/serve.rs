@@ -23,7 +23,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .init();
 
-    let receivers = collector::Settings { grpc: config.otlp_grpc, http: config.otlp_http, ..Default::default() };
+    let receivers = collector::Settings {
+        grpc: config.otlp_grpc,
+        http: config.otlp_http,
+        rules: config.rules.clone(),
+        ..Default::default()
+    };
     let listeners = collector::bind(&receivers).await.map_err(|error| {
         Failure::failed(format!("cannot listen for OTLP on {} or {}: {error}", config.otlp_grpc, config.otlp_http))
     })?;
@@ -33,7 +38,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let address = page.local_addr().map_err(Failure::failed)?;
 
     let settings = Settings { retention: config.retention, ..Settings::new(&config.data_dir) };
-    let store = Store::open(settings, Arc::new(OtlpDecoder)).await.map_err(Failure::failed)?;
+    let decoder = OtlpDecoder::new(config.rules.clone());
+    let store = Store::open(settings, Arc::new(decoder)).await.map_err(Failure::failed)?;
     let counters = Arc::new(collector::Counters::default());
     let about = about(&config, address, &listeners);
     announce(&about)?;

@@ -1,15 +1,17 @@
 //! What a span means, told once at ingest: its role, peer, protocol, operation and outcome.
 //!
 //! Frameworks say the same thing under many names; [`table`] lists the names and the rules as data,
-//! [`facts`] collects the few attributes they speak of, and the rest reads them. A span that carries
-//! none of them costs a few comparisons.
+//! [`rules`] makes them ready together with those of the user, [`facts`] collects the few attributes they
+//! speak of, and the rest reads them. A span that carries none of them costs a few comparisons.
 
 mod facts;
 mod outcome;
 mod peer;
+mod rules;
 mod table;
 
 pub use facts::{Fact, Facts, Slot};
+pub use rules::{BadRule, MAX_TEXTS, NameRule, Rest, Rules, Side, TextRule};
 
 /// Which side of a call a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +51,21 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 12] = [
+        Outcome::Ok,
+        Outcome::Error,
+        Outcome::Timeout,
+        Outcome::Cancelled,
+        Outcome::Limited,
+        Outcome::Shed,
+        Outcome::BreakerOpen,
+        Outcome::Bulkhead,
+        Outcome::Fallback,
+        Outcome::NoInstance,
+        Outcome::RetryExhausted,
+        Outcome::Denied,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
@@ -75,6 +92,7 @@ pub struct Subject<'a> {
     pub kind: i32,
     /// OTLP span flags: bits 8 and 9 tell whether the parent is remote.
     pub flags: u32,
+    pub has_parent: bool,
     /// OTLP `StatusCode`: 1 ok, 2 error.
     pub status_code: i32,
     pub status_message: &'a str,
@@ -82,7 +100,7 @@ pub struct Subject<'a> {
     pub scope: &'a str,
 }
 
-/// What a span means. Texts are borrowed from the [`Normaliser`].
+/// What a span means. Texts are borrowed from the [`Normaliser`], the span and the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meaning<'n> {
     pub role: Role,
@@ -95,16 +113,23 @@ pub struct Meaning<'n> {
     pub outcome: Outcome,
 }
 
-/// Scratch space for the texts of one [`Meaning`].
-#[derive(Default)]
-pub struct Normaliser {
+/// Reads spans by rules, with scratch space for the texts of one [`Meaning`].
+pub struct Normaliser<'r> {
+    rules: &'r Rules,
     peer: String,
     operation: String,
 }
 
-impl Normaliser {
-    pub fn read<'n>(&'n mut self, span: &Subject<'n>, facts: &Facts<'n>) -> Meaning<'n> {
-        let rule = table::SPAN_NAMES.iter().find(|rule| span.name.starts_with(rule.prefix));
+impl<'r> Normaliser<'r> {
+    pub fn new(rules: &'r Rules) -> Self {
+        Self { rules, peer: String::new(), operation: String::new() }
+    }
+
+    pub fn read<'n>(&'n mut self, span: &Subject<'n>, facts: &Facts<'n>) -> Meaning<'n>
+    where
+        'r: 'n,
+    {
+        let rule = self.rules.name(span.name, span.scope);
         let role = role(span, facts, rule);
         let protocol = peer::protocol(span, facts, rule);
         self.peer.clear();
@@ -116,7 +141,7 @@ impl Normaliser {
             peer: (!self.peer.is_empty()).then_some(&self.peer),
             protocol,
             operation: if self.operation.is_empty() { span.name } else { &self.operation },
-            outcome: outcome::outcome(span, facts),
+            outcome: outcome::outcome(span, facts, self.rules),
         }
     }
 }
@@ -130,18 +155,19 @@ mod kind {
 }
 
 /// OTLP `SpanFlags`: whether it is known that the parent is remote, and whether it is.
+const PARENT_KNOWN: u32 = 0x100;
 const REMOTE_PARENT: u32 = 0x100 | 0x200;
 
 /// The kind decides; where it says neither, the name, an OpenTracing tag, the parent's side and the
 /// peer are asked, in this order. What only the parent or a child of another service could tell
 /// (Motan without flags) stays internal here and is joined by the service graph.
-fn role(span: &Subject<'_>, facts: &Facts<'_>, rule: Option<&table::NameRule>) -> Role {
+fn role(span: &Subject<'_>, facts: &Facts<'_>, rule: Option<&NameRule>) -> Role {
     match span.kind {
         kind::SERVER | kind::CONSUMER => return Role::Entry,
         kind::CLIENT | kind::PRODUCER => return Role::Exit,
         _ => {}
     }
-    if let Some(role) = rule.and_then(|rule| rule.role) {
+    if let Some(role) = rule.and_then(|rule| rule.side.role()) {
         return role;
     }
     match facts.text(Slot::SpanKind) {
@@ -151,6 +177,10 @@ fn role(span: &Subject<'_>, facts: &Facts<'_>, rule: Option<&table::NameRule>) -
     }
     if span.flags & REMOTE_PARENT == REMOTE_PARENT {
         return Role::Entry;
+    }
+    let local_parent = span.has_parent && span.flags & PARENT_KNOWN != 0;
+    if local_parent && rule.is_some_and(|rule| rule.side == Side::ByParent) {
+        return Role::Exit;
     }
     let named = [Slot::PeerService, Slot::PeerHost, Slot::DbSystem].iter().any(|slot| facts.has(*slot));
     if named || (facts.has(Slot::MessagingSystem) && facts.has(Slot::MessagingDestination)) {

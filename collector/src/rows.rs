@@ -27,6 +27,8 @@ use proto::otlp::view::{LogsRequest, Malformed, MetricsRequest, TraceRequest, Vi
 use storage::schema::Table;
 use storage::store::{Rows, Signal};
 
+use crate::normalise::Rules;
+
 pub use rejected::Rejected;
 
 /// Rows of one request. Far more than an exporter sends in the 64 MiB of a request, and few enough that
@@ -96,12 +98,12 @@ pub fn count(signal: Signal, body: &[u8]) -> Result<usize, BadRequest> {
     if rows > MAX_ROWS { Err(BadRequest::TooManyRows(rows)) } else { Ok(rows) }
 }
 
-/// Converts one request. `received` is the time of receipt, ns since the epoch.
-pub fn convert(signal: Signal, body: &[u8], received: i64) -> Result<Converted, BadRequest> {
+/// Converts one request. `received` is the time of receipt, ns since the epoch; `rules` say what spans mean.
+pub fn convert(signal: Signal, body: &[u8], received: i64, rules: &Rules) -> Result<Converted, BadRequest> {
     let rows = count(signal, body)?;
     let mut rejected = Rejected::of(signal);
     let (table, columns) = match signal {
-        Signal::Traces => (Table::Spans, spans::convert(body, received, rows, &mut rejected)?),
+        Signal::Traces => (Table::Spans, spans::convert(body, received, rows, rules, &mut rejected)?),
         Signal::Logs => (Table::Logs, logs::convert(body, received, rows, &mut rejected)?),
         Signal::Metrics => (Table::Metrics, metrics::convert(body, received, rows, &mut rejected)?),
     };

@@ -1,6 +1,6 @@
 //! The few attributes of one span that normalisation looks at, collected while all are written.
 
-use super::table::{EXCEPTION_TEXTS, NAMES};
+use super::table::attributes::{EXCEPTION_TEXTS, FAILURE_EVENTS, NAMES};
 
 /// What an attribute says, whatever its name was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub enum Slot {
     PeerIp,
     PeerIpPort,
     UpstreamCluster,
+    RouteUri,
     DbSystem,
     DbNamespace,
     DbOperation,
@@ -36,9 +37,13 @@ pub enum Slot {
     ErrorMessage,
     ResponseFlags,
     CircuitOpen,
+    PlainMethod,
+    PlainStatus,
+    PlainUri,
+    PlainException,
 }
 
-const SLOTS: usize = Slot::CircuitOpen as usize + 1;
+const SLOTS: usize = Slot::PlainException as usize + 1;
 
 /// A value that rules can read; other kinds of value say nothing here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,11 +62,18 @@ pub struct Facts<'a> {
     ranks: [u8; SLOTS],
     values: [Fact<'a>; SLOTS],
     exceptions: Vec<&'a str>,
+    failed: bool,
 }
 
 impl Default for Facts<'_> {
     fn default() -> Self {
-        Self { present: 0, ranks: [0; SLOTS], values: [Fact::Bool(false); SLOTS], exceptions: Vec::new() }
+        Self {
+            present: 0,
+            ranks: [0; SLOTS],
+            values: [Fact::Bool(false); SLOTS],
+            exceptions: Vec::new(),
+            failed: false,
+        }
     }
 }
 
@@ -69,6 +81,7 @@ impl<'a> Facts<'a> {
     pub fn clear(&mut self) {
         self.present = 0;
         self.exceptions.clear();
+        self.failed = false;
     }
 
     /// Takes an attribute of the span; of several names for one thing the newest is kept.
@@ -80,6 +93,16 @@ impl<'a> Facts<'a> {
         self.present |= 1 << slot as u64;
         self.ranks[slot as usize] = rank;
         self.values[slot as usize] = value;
+    }
+
+    /// Takes the name of one of the span's events: some frameworks write there what went wrong.
+    pub fn event(&mut self, name: &'a str) {
+        if FAILURE_EVENTS.iter().any(|failure| name.starts_with(failure)) {
+            self.failed = true;
+            if self.exceptions.len() < MAX_TEXTS {
+                self.exceptions.push(name);
+            }
+        }
     }
 
     /// Takes an attribute of one of the span's events.
@@ -132,6 +155,26 @@ impl<'a> Facts<'a> {
 
     pub(super) fn exceptions(&self) -> &[&'a str] {
         &self.exceptions
+    }
+
+    /// The first of two slots that has a text; the second only counts beside a URL.
+    pub(super) fn http_text(&self, slot: Slot, plain: Slot) -> Option<&'a str> {
+        self.text(slot).or_else(|| if self.has(Slot::Url) { self.text(plain) } else { None })
+    }
+
+    pub(super) fn http_status(&self) -> Option<i64> {
+        self.int(Slot::HttpStatus).or_else(|| if self.has(Slot::Url) { self.int(Slot::PlainStatus) } else { None })
+    }
+
+    /// Whether the span says that it failed, other than by its status: OpenTracing's `error` tag, which
+    /// Zipkin fills with a message, or an event.
+    pub(super) fn say_failed(&self) -> bool {
+        self.failed
+            || match self.get(Slot::Error) {
+                Some(Fact::Bool(failed)) => failed,
+                Some(Fact::Text(message)) => message != "false",
+                Some(Fact::Int(_)) | None => false,
+            }
     }
 }
 

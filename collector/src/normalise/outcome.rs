@@ -1,6 +1,7 @@
 //! How a span ended: the first rule that speaks decides, the most telling evidence first.
 
-use super::table::{ENVOY_FLAGS, HTTP_CODES, NAME_SUFFIXES, RPC_CODES, TEXTS, Text};
+use super::rules::Rules;
+use super::table::outcomes::{ENVOY_FLAGS, HTTP_CODES, LET_THROUGH, NAME_SUFFIXES, RPC_CODES};
 use super::{Facts, Outcome, Slot, Subject};
 
 const STATUS_OK: i32 = 1;
@@ -9,56 +10,45 @@ const STATUS_ERROR: i32 = 2;
 /// Bytes of a text that are looked at: messages say what happened before they show a stack.
 const TEXT_BYTES: usize = 4096;
 
-/// What a framework says of itself (Hystrix tags, Envoy flags) stands above exceptions and messages,
-/// those above protocol codes, those above the span's status. An explicit status OK silences exceptions:
-/// the application has handled them.
-pub(super) fn outcome(span: &Subject<'_>, facts: &Facts<'_>) -> Outcome {
-    if let Some((_, outcome)) = NAME_SUFFIXES.iter().find(|(suffix, _)| span.name.ends_with(suffix)) {
-        return *outcome;
-    }
+/// What a framework says of itself (Hystrix tags, Envoy flags) stands above the name of the span, which
+/// speaks for spans that did not fail; then come exceptions and messages, protocol codes, the span's status.
+/// An explicit status OK silences exceptions: the application has handled them.
+pub(super) fn outcome(span: &Subject<'_>, facts: &Facts<'_>, rules: &Rules) -> Outcome {
     let error = span.status_code == STATUS_ERROR;
+    let named = || if error { None } else { from_name(span.name) };
     if !error && facts.is_empty() && facts.exceptions().is_empty() {
-        return Outcome::Ok;
+        return named().unwrap_or(Outcome::Ok);
     }
-    from_tags(facts)
-        .or_else(|| if span.status_code == STATUS_OK { None } else { from_texts(span, facts) })
+    from_tags(span, facts)
+        .or_else(named)
+        .or_else(|| if span.status_code == STATUS_OK { None } else { from_texts(span, facts, rules) })
         .or_else(|| from_codes(facts))
         .unwrap_or(if error || is_error(span, facts) { Outcome::Error } else { Outcome::Ok })
 }
 
-fn from_tags(facts: &Facts<'_>) -> Option<Outcome> {
-    if facts.is_true(Slot::CircuitOpen) {
+fn from_tags(span: &Subject<'_>, facts: &Facts<'_>) -> Option<Outcome> {
+    if facts.is_true(Slot::CircuitOpen) && !span.name.ends_with(LET_THROUGH) {
         return Some(Outcome::BreakerOpen);
     }
     let flags = facts.text(Slot::ResponseFlags)?;
     ENVOY_FLAGS.iter().find(|(flag, _)| flags.split(',').any(|sent| sent.trim() == *flag)).map(|(_, outcome)| *outcome)
 }
 
-fn from_texts(span: &Subject<'_>, facts: &Facts<'_>) -> Option<Outcome> {
-    let message = if span.status_code == STATUS_ERROR { span.status_message } else { "" };
-    let said = [facts.text(Slot::ErrorType), facts.text(Slot::ErrorMessage), facts.text(Slot::Error), Some(message)];
+fn from_name(name: &str) -> Option<Outcome> {
+    NAME_SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix)).map(|(_, outcome)| *outcome)
+}
+
+fn from_texts(span: &Subject<'_>, facts: &Facts<'_>, rules: &Rules) -> Option<Outcome> {
+    let message = (span.status_code == STATUS_ERROR).then_some(span.status_message);
+    let exception = if facts.has(Slot::Url) { facts.text(Slot::PlainException) } else { None };
+    let said =
+        [facts.text(Slot::ErrorType), facts.text(Slot::ErrorMessage), facts.text(Slot::Error), exception, message];
     let texts = said.into_iter().flatten().chain(facts.exceptions().iter().copied());
-    let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).map(head).collect();
-    if texts.is_empty() {
-        return None;
-    }
-    TEXTS.iter().find(|rule| texts.iter().any(|text| rule.text.is_in(text))).map(|rule| rule.outcome)
+    rules.outcome(texts.map(head))
 }
 
 fn head(text: &str) -> &str {
     &text[..text.floor_char_boundary(TEXT_BYTES)]
-}
-
-impl Text {
-    fn is_in(&self, text: &str) -> bool {
-        match self {
-            Text::Phrase(phrase) => text.contains(phrase),
-            Text::Word(word) => text.match_indices(word).any(|(at, _)| {
-                let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
-                !text[..at].ends_with(part_of_word) && !text[at + word.len()..].starts_with(part_of_word)
-            }),
-        }
-    }
 }
 
 fn from_codes(facts: &Facts<'_>) -> Option<Outcome> {
@@ -71,14 +61,14 @@ fn from_codes(facts: &Facts<'_>) -> Option<Outcome> {
             .map(|(_, _, outcome)| *outcome)
     });
     rpc.or_else(|| {
-        let status = facts.int(Slot::HttpStatus)?;
+        let status = facts.http_status()?;
         HTTP_CODES.iter().find(|(code, _)| *code == status).map(|(_, outcome)| *outcome)
     })
 }
 
-/// Whether the span failed although its status does not say so: OpenTracing's `error` tag, or an HTTP
-/// 5xx where the status is unset.
+/// Whether the span failed although its status does not say so: a tag or an event says it, or the status
+/// is unset beside an HTTP 5xx.
 fn is_error(span: &Subject<'_>, facts: &Facts<'_>) -> bool {
     span.status_code != STATUS_OK
-        && (facts.is_true(Slot::Error) || facts.int(Slot::HttpStatus).is_some_and(|code| (500..600).contains(&code)))
+        && (facts.say_failed() || facts.http_status().is_some_and(|code| (500..600).contains(&code)))
 }

@@ -1,6 +1,9 @@
 //! Whom a span speaks with, in which protocol, about what.
 
-use super::table::{DOTTED_NAMES, NameRule, PROTOCOLS, Rest, SCOPES};
+use std::fmt::Write;
+
+use super::rules::{NameRule, Rest};
+use super::table::names::{DOTTED_NAMES, NO_CLUSTERS, PROTOCOLS, REGISTERED_NAMES, SCOPES};
 use super::{Facts, Role, Slot, Subject, kind};
 
 /// A destination that exists for one conversation only would make a node for each.
@@ -8,18 +11,18 @@ const TEMPORARY: &str = "(temporary)";
 
 /// An explicit system first (a database, a broker, an RPC framework), then what only that protocol
 /// sets, then the names of spans and scopes.
-pub(super) fn protocol<'a>(span: &Subject<'a>, facts: &Facts<'a>, rule: Option<&'static NameRule>) -> Option<&'a str> {
+pub(super) fn protocol<'a>(span: &Subject<'a>, facts: &Facts<'a>, rule: Option<&'a NameRule>) -> Option<&'a str> {
     let system = [Slot::DbSystem, Slot::MessagingSystem, Slot::RpcSystem].iter().find_map(|slot| facts.text(*slot));
     if let Some(system) = system {
         return Some(PROTOCOLS.iter().find(|(name, _)| *name == system).map_or(system, |(_, known)| known));
     }
     if let Some(rule) = rule {
-        return Some(rule.protocol);
+        return Some(&rule.protocol);
     }
     if facts.has(Slot::RpcStatus) {
         return Some("grpc");
     }
-    if facts.has(Slot::HttpMethod) || facts.has(Slot::HttpStatus) {
+    if [Slot::HttpMethod, Slot::HttpStatus, Slot::Url].iter().any(|slot| facts.has(*slot)) {
         return Some("http");
     }
     SCOPES.iter().find(|(part, _)| span.scope.contains(part)).map(|(_, protocol)| *protocol)
@@ -49,16 +52,31 @@ pub(super) fn write_peer(
     if let Some(service) = facts.text(Slot::PeerService) {
         return out.push_str(service);
     }
-    if let Some(Rest::ServiceDotMethod) = rule.map(|rule| rule.rest) {
-        if let Some((service, _)) = rest(span, rule).and_then(|rest| rest.rsplit_once('.')) {
-            push(out, &[protocol.unwrap_or_default(), ":", service]);
-        }
-        return;
-    }
     write_address(out, protocol, facts);
-    if out.is_empty() && protocol.is_some_and(|protocol| DOTTED_NAMES.contains(&protocol)) {
+    if out.is_empty() {
+        write_service(out, protocol, span, facts, rule);
+    }
+}
+
+/// Whom an exit calls where no address is known: a name that callees may bear, or the interface, which
+/// the service graph learns to be a service's from calls that were answered.
+fn write_service(
+    out: &mut String,
+    protocol: Option<&str>,
+    span: &Subject<'_>,
+    facts: &Facts<'_>,
+    rule: Option<&NameRule>,
+) {
+    let Some(protocol) = protocol else { return };
+    if DOTTED_NAMES.contains(&protocol) {
         // `service.Endpoint.Method`; the service's own name may have dots.
-        out.push_str(span.name.rsplitn(3, '.').nth(2).unwrap_or_default());
+        return out.push_str(span.name.rsplitn(3, '.').nth(2).unwrap_or_default());
+    }
+    let named = rpc_service(facts).or_else(|| rule?.method(span.name).map(|(service, _)| service));
+    match named {
+        Some(service) if REGISTERED_NAMES.contains(&protocol) => out.push_str(service),
+        Some(service) => push(out, &[protocol, ":", interface(service)]),
+        None => {}
     }
 }
 
@@ -83,16 +101,20 @@ pub(super) fn write_operation(
         push(out, &[verb, " ", destination]);
     } else if let Some(method) = facts.text(Slot::RpcMethod) {
         match facts.text(Slot::RpcService) {
-            Some(service) if !method.contains('/') => push(out, &[service, "/", method]),
+            Some(service) if !method.contains('/') => push(out, &[interface(service), "/", method]),
             _ => out.push_str(method.strip_prefix('/').unwrap_or(method)),
         }
-    } else if let (Some(method), Some(route)) = (facts.text(Slot::HttpMethod), facts.text(Slot::HttpRoute)) {
+    } else if let (Some(method), Some(route)) = (facts.http_text(Slot::HttpMethod, Slot::PlainMethod), route(facts)) {
         push(out, &[method, " ", route]);
-    } else if rule.is_some_and(|rule| rule.rest == Rest::ServiceDotMethod)
-        && let Some((service, method)) = rest(span, rule).and_then(|rest| rest.rsplit_once('.'))
-    {
+    } else if let Some((service, method)) = rule.and_then(|rule| rule.method(span.name)) {
         push(out, &[service, "/", method]);
     }
+}
+
+/// Micrometer writes words such as `UNKNOWN` and `none` where it knows no template.
+fn route<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    let plain = || facts.http_text(Slot::HttpRoute, Slot::PlainUri).filter(|uri| uri.starts_with('/'));
+    facts.text(Slot::HttpRoute).or_else(plain)
 }
 
 /// `system://host:port/namespace`, as far as it is known: the identity of a database (governance: own
@@ -106,7 +128,11 @@ fn write_database(out: &mut String, system: &str, facts: &Facts<'_>) {
     }
     match (facts.text(Slot::DbNamespace), facts.int(Slot::DbNamespace)) {
         (Some(namespace), _) => push(out, &["/", namespace]),
-        (None, Some(index)) => push(out, &["/", &index.to_string()]), // Redis databases are numbers
+        (None, Some(index)) => {
+            // Redis databases are numbers.
+            out.push('/');
+            push_number(out, index);
+        }
         (None, None) => {}
     }
 }
@@ -116,14 +142,20 @@ fn write_database(out: &mut String, system: &str, facts: &Facts<'_>) {
 fn write_address(out: &mut String, protocol: Option<&str>, facts: &Facts<'_>) {
     if let Some(host) = facts.text(Slot::PeerHost) {
         if let Some((_, registry)) = host.split_once("://") {
-            let interface = registry.split_once('/').and_then(|(_, path)| path.split(':').next());
-            let interface = interface.filter(|name| !name.is_empty()).or(facts.text(Slot::RpcService));
-            return push(out, &[protocol.unwrap_or("registry"), ":", interface.unwrap_or(registry)]);
+            let service = registry.split_once('/').map(|(_, path)| path).filter(|path| !path.is_empty());
+            let service = service.or_else(|| rpc_service(facts)).map_or(registry, interface);
+            return push(out, &[protocol.unwrap_or("registry"), ":", service]);
         }
         return write_host(out, host, facts.int(Slot::PeerPort));
     }
-    if let Some((host, port)) = facts.text(Slot::UpstreamCluster).and_then(istio_host) {
-        return push(out, &[host, ":", port]);
+    if let Some(route) = facts.text(Slot::RouteUri).and_then(authority) {
+        // `lb://cart` names a service, `http://cart:7070` an address.
+        return out.push_str(route);
+    }
+    match facts.text(Slot::UpstreamCluster).map(cluster) {
+        Some(Cluster::Host(host, port)) => return push(out, &[host, ":", port]),
+        Some(Cluster::Name(name)) => return out.push_str(name),
+        Some(Cluster::Nobody) | None => {}
     }
     if let Some(authority) = facts.text(Slot::Url).and_then(authority) {
         return out.push_str(authority);
@@ -135,18 +167,32 @@ fn write_address(out: &mut String, protocol: Option<&str>, facts: &Facts<'_>) {
 
 fn write_host(out: &mut String, host: &str, port: Option<i64>) {
     match port {
-        Some(port) if host.contains(':') && !host.starts_with('[') => push(out, &["[", host, "]:", &port.to_string()]),
-        Some(port) => push(out, &[host, ":", &port.to_string()]),
+        Some(port) => {
+            match host.contains(':') && !host.starts_with('[') {
+                true => push(out, &["[", host, "]:"]),
+                false => push(out, &[host, ":"]),
+            }
+            push_number(out, port);
+        }
         None => out.push_str(host),
     }
 }
 
-/// Istio names Envoy clusters `outbound|9090|subset|host`; an inbound one is the service itself.
-fn istio_host(cluster: &str) -> Option<(&str, &str)> {
-    let mut parts = cluster.split(['|', ';']);
-    match (parts.next()?, parts.next()?, parts.next()?, parts.next()?) {
-        ("outbound", port, _, host) if !host.is_empty() => Some((host, port)),
-        _ => None,
+/// Whom an Envoy cluster stands for.
+enum Cluster<'a> {
+    Host(&'a str, &'a str),
+    Name(&'a str),
+    Nobody,
+}
+
+/// Istio names clusters `outbound|9090|subset|host`; an inbound one is the service itself.
+fn cluster(name: &str) -> Cluster<'_> {
+    let mut parts = name.split(['|', ';']);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("outbound"), Some(port), Some(_), Some(host)) if !host.is_empty() => Cluster::Host(host, port),
+        (Some("outbound" | "inbound"), Some(_), ..) => Cluster::Nobody,
+        _ if NO_CLUSTERS.contains(&name) => Cluster::Nobody,
+        _ => Cluster::Name(name),
     }
 }
 
@@ -161,7 +207,7 @@ fn authority(url: &str) -> Option<&str> {
 /// The topic of a messaging span.
 fn topic<'a>(span: &Subject<'a>, facts: &Facts<'a>, rule: Option<&NameRule>) -> Option<&'a str> {
     match rule {
-        Some(rule) if rule.rest == Rest::Topic => rest(span, Some(rule)),
+        Some(rule) if rule.rest == Rest::Topic => rule.rest(span.name),
         _ if facts.has(Slot::MessagingSystem) => destination(facts),
         _ => None,
     }
@@ -171,9 +217,18 @@ fn destination<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     if facts.is_true(Slot::MessagingTemporary) { Some(TEMPORARY) } else { facts.text(Slot::MessagingDestination) }
 }
 
-/// What follows the prefix of a known span name.
-fn rest<'a>(span: &Subject<'a>, rule: Option<&NameRule>) -> Option<&'a str> {
-    span.name.strip_prefix(rule?.prefix).filter(|rest| !rest.is_empty())
+/// The service of an RPC; newer names have it as a part of the method.
+fn rpc_service<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    let of_method = || facts.text(Slot::RpcMethod)?.rsplit_once('/').map(|(service, _)| service);
+    let service = facts.text(Slot::RpcService).or_else(of_method)?;
+    Some(service.trim_start_matches('/')).filter(|service| !service.is_empty())
+}
+
+/// Dubbo in Go writes `group/interface:version`: the interface is what both sides agree on.
+fn interface(service: &str) -> &str {
+    let name = service.rsplit_once('/').map_or(service, |(_, name)| name);
+    let name = name.split_once(':').map_or(name, |(name, _)| name);
+    if name.is_empty() { service } else { name }
 }
 
 /// `system OPERATION collection`. Where only the query is known, its first word is the operation:
@@ -198,4 +253,8 @@ fn verb(query: &str) -> Option<&str> {
 
 fn push(out: &mut String, parts: &[&str]) {
     parts.iter().for_each(|part| out.push_str(part));
+}
+
+fn push_number(out: &mut String, number: i64) {
+    write!(out, "{number}").expect("a String takes every write");
 }

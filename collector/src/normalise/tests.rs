@@ -7,11 +7,12 @@ const INTERNAL: i32 = 1;
 struct Fixture<'a> {
     span: Subject<'a>,
     attributes: &'a [(&'a str, Fact<'a>)],
+    event_name: Option<&'a str>,
     event: &'a [(&'a str, &'a str)],
 }
 
 fn span(name: &str, kind: i32) -> Fixture<'_> {
-    Fixture { span: Subject { name, kind, ..Subject::default() }, attributes: &[], event: &[] }
+    Fixture { span: Subject { name, kind, ..Subject::default() }, attributes: &[], event_name: None, event: &[] }
 }
 
 impl<'a> Fixture<'a> {
@@ -27,6 +28,17 @@ impl<'a> Fixture<'a> {
 
     fn flags(mut self, flags: u32) -> Self {
         self.span.flags = flags;
+        self
+    }
+
+    /// Under a parent; `flags` tell where that is.
+    fn child(mut self, flags: u32) -> Self {
+        self.span.has_parent = true;
+        self.flags(flags)
+    }
+
+    fn says(mut self, event: &'a str) -> Self {
+        self.event_name = Some(event);
         self
     }
 
@@ -46,10 +58,14 @@ impl<'a> Fixture<'a> {
         for (key, value) in self.attributes {
             facts.attribute(key, *value);
         }
+        if let Some(name) = self.event_name {
+            facts.event(name);
+        }
         for (key, text) in self.event {
             facts.event_attribute(key, Fact::Text(text));
         }
-        let mut normaliser = Normaliser::default();
+        let rules = Rules::default();
+        let mut normaliser = Normaliser::new(&rules);
         let meaning = normaliser.read(&self.span, &facts);
         (
             meaning.role,
@@ -264,6 +280,17 @@ fn go_micro_has_no_attributes() {
 #[test]
 fn motan_is_told_by_the_flags() {
     span("Motan_user_query", 0).flags(0x300).means(Role::Entry, "-", "motan", "Motan_user_query", Outcome::Ok);
+    let stock = "Motan_shop_rpc_com.shop.Stock.reserve(java.lang.String,int)";
+    let read = |role, peer| (role, peer, "motan", "com.shop.Stock/reserve", Outcome::Ok);
+    for (flags, (role, peer, protocol, operation, outcome)) in [
+        (0x000, read(Role::Internal, "-")),
+        (0x100, read(Role::Exit, "motan:com.shop.Stock")),
+        (0x300, read(Role::Entry, "-")),
+    ] {
+        span(stock, 0).child(flags).means(role, peer, protocol, operation, outcome);
+    }
+    // a root may be a client, or a server whose caller is not traced
+    span(stock, 0).flags(0x100).means(Role::Internal, "-", "motan", "com.shop.Stock/reserve", Outcome::Ok);
     span("Motan_user_query", 0).flags(0x100).means(Role::Internal, "-", "motan", "Motan_user_query", Outcome::Ok);
     let bridged = [("span.kind", Text("client")), ("peer.hostname", Text("10.1.1.1")), ("peer.port", Int(8002))];
     span("Motan_user_query", 0).with(&bridged).means(
@@ -346,8 +373,170 @@ fn fault_tolerance_libraries_throw() {
             .exception(&[("exception.type", class), ("exception.message", message)])
             .ends(outcome);
     }
-    span("OrderCommand.fallback", INTERNAL).ends(Outcome::Fallback);
-    span("x", INTERNAL).with(&[("hystrix.circuit_open", Bool(true))]).ends(Outcome::BreakerOpen);
+}
+
+#[test]
+fn motan_tells_failures_in_names_of_events() {
+    for (said, outcome) in [
+        ("request success.", Outcome::Ok),
+        ("request fail.error_message: provider error, status: 503, error_code: 30001,r=1", Outcome::Error),
+        ("request fail.error_message: service request timeout, status: 503, error_code: 10003,r=1", Outcome::Timeout),
+        (
+            "request fail.error_message: ThreadProtectedFilter reject request: request_counter=9, status: 503, error_code: 10002,r=1",
+            Outcome::Shed,
+        ),
+        ("request fail.SentinelBlockException: FlowException", Outcome::Limited),
+    ] {
+        span("Motan_g_com.shop.Stock.reserve(void)", 0).says(said).ends(outcome);
+    }
+}
+
+#[test]
+fn hystrix_marks_the_state_of_the_circuit() {
+    let open = [("hystrix.circuit_open", Bool(true))];
+    let closed = [("hystrix.circuit_open", Bool(false))];
+    span("Stock.Reserve.fallback", INTERNAL).ends(Outcome::Fallback);
+    span("Stock.Reserve.fallback", INTERNAL).with(&closed).ends(Outcome::Fallback);
+    span("Stock.Reserve.fallback", INTERNAL).with(&open).ends(Outcome::BreakerOpen);
+    // a half-open circuit lets one command through: it was not refused
+    span("Stock.Reserve.execute", INTERNAL).with(&open).ends(Outcome::Ok);
+    let none = [
+        ("exception.type", "java.lang.UnsupportedOperationException"),
+        ("exception.message", "No fallback available."),
+    ];
+    span("Stock.Reserve.fallback", INTERNAL).failed("").exception(&none).ends(Outcome::Error);
+    span("circuit-breaker fallback", INTERNAL).ends(Outcome::Fallback);
+}
+
+#[test]
+fn interfaces_stand_for_peers_without_an_address() {
+    let go = [
+        ("rpc.system", Text("apache_dubbo")),
+        ("rpc.service", Text("shop/com.shop.Stock:1.0")),
+        ("rpc.method", Text("reserve")),
+    ];
+    span("reserve", 3).with(&go).means(
+        Role::Exit,
+        "dubbo:com.shop.Stock",
+        "dubbo",
+        "com.shop.Stock/reserve",
+        Outcome::Ok,
+    );
+    let new = [("rpc.system.name", Text("grpc")), ("rpc.method", Text("shop.Cart/Add"))];
+    span("shop.Cart/Add", 3).with(&new).means(Role::Exit, "grpc:shop.Cart", "grpc", "shop.Cart/Add", Outcome::Ok);
+    let registered = [("rpc.system", Text("kitex")), ("rpc.service", Text("echo")), ("rpc.method", Text("Say"))];
+    span("Echo/Say", 3).with(&registered).means(Role::Exit, "echo", "kitex", "echo/Say", Outcome::Ok);
+    let scope = "grpc-go";
+    span("Attempt.shop.Cart.Add", 1).scope(scope).means(
+        Role::Exit,
+        "grpc:shop.Cart",
+        "grpc",
+        "shop.Cart/Add",
+        Outcome::Ok,
+    );
+    span("Attempt..shop.Cart.Add", 1).scope(scope).means(
+        Role::Exit,
+        "grpc:shop.Cart",
+        "grpc",
+        "shop.Cart/Add",
+        Outcome::Ok,
+    );
+    span("Attempt.to.park", INTERNAL).means(Role::Internal, "-", "-", "Attempt.to.park", Outcome::Ok);
+}
+
+#[test]
+fn common_words_are_believed_beside_a_url() {
+    let server = [
+        ("exception", Text("none")),
+        ("http.url", Text("/orders/7")),
+        ("method", Text("GET")),
+        ("outcome", Text("CLIENT_ERROR")),
+        ("status", Text("429")),
+        ("uri", Text("/orders/{id}")),
+    ];
+    span("http get /orders/{id}", 2).with(&server).means(
+        Role::Entry,
+        "-",
+        "http",
+        "GET /orders/{id}",
+        Outcome::Limited,
+    );
+    let client = [
+        ("client.name", Text("stock")),
+        ("exception", Text("ResourceAccessException")),
+        ("http.url", Text("http://stock:8080/stock/7")),
+        ("method", Text("GET")),
+        ("status", Text("IO_ERROR")),
+        ("uri", Text("none")),
+    ];
+    span("http get", 3).with(&client).failed("I/O error on GET request: Read timed out").means(
+        Role::Exit,
+        "stock:8080",
+        "http",
+        "http get",
+        Outcome::Timeout,
+    );
+    let business = [("status", Text("503")), ("method", Text("card")), ("exception", Text("TimeoutException"))];
+    span("pay", INTERNAL).with(&business).means(Role::Internal, "-", "-", "pay", Outcome::Ok);
+}
+
+#[test]
+fn gateways_name_their_route() {
+    let route = |uri| {
+        [("http.method", Text("GET")), ("http.status_code", Text("200")), ("spring.cloud.gateway.route.uri", Text(uri))]
+    };
+    span("HTTP GET", 3).with(&route("lb://orders")).means(Role::Exit, "orders", "http", "HTTP GET", Outcome::Ok);
+    let address = route("http://10.0.0.7:8080/v1");
+    span("HTTP GET", 3).with(&address).means(Role::Exit, "10.0.0.7:8080", "http", "HTTP GET", Outcome::Ok);
+    span("HTTP GET", 2).with(&address).means(Role::Entry, "-", "http", "HTTP GET", Outcome::Ok);
+}
+
+#[test]
+fn a_message_too_large_is_not_a_limit_on_calls() {
+    let large = [("rpc.grpc.status_code", Int(8))];
+    span("x", 3)
+        .with(&large)
+        .failed("grpc: received message larger than max (5242880 vs. 4194304)")
+        .ends(Outcome::Error);
+    span("x", 3).with(&large).failed("quota of the tenant is used up").ends(Outcome::Limited);
+}
+
+#[test]
+fn one_attempt_is_no_retry() {
+    let said = |times: &str, last: &str| {
+        format!(
+            "Failed to invoke the method reserve. Tried {times} times of the providers [10.0.0.9]. Last error is: {last}"
+        )
+    };
+    for (times, last, outcome) in [
+        ("3", "connection refused", Outcome::RetryExhausted),
+        ("1", "connection refused", Outcome::Error),
+        ("3", "Waiting server-side response timeout by scan timer.", Outcome::Timeout),
+    ] {
+        span("s/m", 3).failed(&said(times, last)).ends(outcome);
+    }
+}
+
+#[test]
+fn rules_of_the_user_are_asked_first() {
+    let name = NameRule {
+        scope: "".into(),
+        prefix: "acme.call.".into(),
+        protocol: "acme".into(),
+        side: Side::Exit,
+        rest: Rest::DottedMethod,
+    };
+    let text = TextRule { text: "库存服务限流".into(), whole_word: false, outcome: Outcome::Limited };
+    let rules = Rules::with(vec![name], vec![text]).expect("rules");
+    let subject = Subject {
+        name: "acme.call.Stock.reserve",
+        status_code: 2,
+        status_message: "timeout: 库存服务限流",
+        ..Subject::default()
+    };
+    let (mut normaliser, facts) = (Normaliser::new(&rules), Facts::default());
+    let meaning = normaliser.read(&subject, &facts);
+    assert_eq!((meaning.role, meaning.peer, meaning.outcome), (Role::Exit, Some("acme:Stock"), Outcome::Limited));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::intake::Payload;
 use super::refusal::Refusal;
 use super::settings::{DISK_RETRY_AFTER_S, Patience, Settings};
 use crate::counters::{Counters, add};
+use crate::normalise::Rules;
 use crate::rows::{self, BadRequest, Converted};
 
 /// Where rows become durable. The store is one.
@@ -57,6 +58,7 @@ pub(super) struct Ingest<S> {
     pub(super) budget: Budget,
     pub(super) max_message_bytes: usize,
     pub(super) patience: Patience,
+    rules: Arc<Rules>,
     now: fn() -> i64,
     decoders: Arc<Semaphore>,
     /// Held by every request that has been read whole: a drain waits until all are dropped.
@@ -72,6 +74,7 @@ impl<S: Sink> Ingest<S> {
             budget: Budget::new(settings.budget_bytes),
             max_message_bytes: settings.max_message_bytes,
             patience: settings.patience,
+            rules: settings.rules.clone(),
             now: settings.now,
             decoders: Arc::new(Semaphore::new(cores)),
             running,
@@ -130,11 +133,12 @@ impl<S: Sink> Ingest<S> {
         received: i64,
     ) -> Result<Decoded, Refusal> {
         if bytes.len() <= INLINE_BYTES {
-            return decode(signal, format, bytes, share, received);
+            return decode(signal, format, bytes, share, received, &self.rules);
         }
         // The semaphore is never closed.
         let _turn = self.decoders.acquire().await.ok();
-        let decoding = tokio::task::spawn_blocking(move || decode(signal, format, bytes, share, received));
+        let rules = self.rules.clone();
+        let decoding = tokio::task::spawn_blocking(move || decode(signal, format, bytes, share, received, &rules));
         decoding.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }
@@ -145,7 +149,14 @@ struct Decoded {
     share: Share,
 }
 
-fn decode(signal: Signal, format: Format, bytes: Bytes, mut share: Share, received: i64) -> Result<Decoded, Refusal> {
+fn decode(
+    signal: Signal,
+    format: Format,
+    bytes: Bytes,
+    mut share: Share,
+    received: i64,
+    rules: &Rules,
+) -> Result<Decoded, Refusal> {
     let sent = bytes.len();
     let body = match format {
         Format::Protobuf => bytes,
@@ -156,7 +167,7 @@ fn decode(signal: Signal, format: Format, bytes: Bytes, mut share: Share, receiv
     };
     let rows = rows::count(signal, &body).map_err(unreadable)?;
     share.grow_to(sent + 2 * body.len() + rows * ROW_BYTES)?;
-    let converted = rows::convert(signal, &body, received).map_err(unreadable)?;
+    let converted = rows::convert(signal, &body, received, rules).map_err(unreadable)?;
     Ok(Decoded { body, converted, share })
 }
 

@@ -1,7 +1,10 @@
 //! What can be set of the receivers, and the limits that nobody should tune.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use crate::normalise::Rules;
 
 /// Settings of both receivers.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub struct Settings {
     /// How long a shutdown waits for requests that have begun.
     pub drain: Duration,
     pub patience: Patience,
+    /// What spans mean.
+    pub rules: Arc<Rules>,
     /// Time of receipt, ns since the epoch.
     pub now: fn() -> i64,
 }
@@ -28,6 +33,7 @@ impl Default for Settings {
             budget_bytes: 256 << 20,
             drain: Duration::from_secs(10),
             patience: Patience::default(),
+            rules: Arc::default(),
             now: system_time,
         }
     }

@@ -11,16 +11,17 @@ use super::origin::Origins;
 use super::rejected::{Place, Reason, Rejected};
 use super::text::{MAX_TEXT_BYTES, Writer, fact};
 use super::{BadRequest, MAX_ROW_BYTES};
-use crate::normalise::{Facts, Normaliser, Subject};
+use crate::normalise::{Facts, Normaliser, Rules, Subject};
 
 pub(super) fn convert(
     body: &[u8],
     received: i64,
     rows: usize,
+    rules: &Rules,
     rejected: &mut Rejected,
 ) -> Result<Vec<ArrayRef>, BadRequest> {
     let request = TraceRequest::from_bytes(body)?;
-    let mut spans = Spans::with_capacity(rows);
+    let mut spans = Spans::with_capacity(rows, rules);
     let mut origins = Origins::default();
     let mut place = Place::default();
     for (number, group) in request.resource_spans.iter().enumerate() {
@@ -80,7 +81,7 @@ struct Spans<'a> {
     outcome: DictionaryColumn,
     writer: Writer,
     facts: Facts<'a>,
-    normaliser: Normaliser,
+    normaliser: Normaliser<'a>,
 }
 
 struct Ids {
@@ -90,7 +91,7 @@ struct Ids {
 }
 
 impl<'a> Spans<'a> {
-    fn with_capacity(rows: usize) -> Self {
+    fn with_capacity(rows: usize, rules: &'a Rules) -> Self {
         Self {
             trace_id: IdColumn::with_capacity(rows),
             span_id: IdColumn::with_capacity(rows),
@@ -116,7 +117,7 @@ impl<'a> Spans<'a> {
             outcome: DictionaryColumn::with_capacity(rows),
             writer: Writer::default(),
             facts: Facts::default(),
-            normaliser: Normaliser::default(),
+            normaliser: Normaliser::new(rules),
         }
     }
 
@@ -190,6 +191,7 @@ impl<'a> Spans<'a> {
                 name: &name,
                 kind: span.kind,
                 flags: span.flags,
+                has_parent: ids.parent.is_some(),
                 status_code: span.status.code,
                 status_message: &status_message,
                 scope,

@@ -18,7 +18,7 @@ use super::*;
 const RECEIVED: i64 = 1_700_000_000_000_000_001;
 
 fn batch(signal: Signal, request: &impl Message) -> (RecordBatch, Rejected) {
-    let converted = convert(signal, &request.encode_to_vec(), RECEIVED).expect("well formed");
+    let converted = convert(signal, &request.encode_to_vec(), RECEIVED, &Rules::default()).expect("well formed");
     let Converted { table, batch, rejected } = converted;
     (batch.unwrap_or_else(|| RecordBatch::new_empty(table.incoming())), rejected)
 }

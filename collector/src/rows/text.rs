@@ -74,7 +74,11 @@ impl Writer {
             map.key(out, "time");
             push_int(out, event.time_unix_nano);
             map.key(out, "name");
-            push_string(out, &event.name.to_lossy());
+            let name = event.name.to_lossy();
+            push_string(out, &name);
+            if let Cow::Borrowed(name) = name {
+                facts.event(name);
+            }
             map.key(out, "attributes");
             self.attributes(out, &event.attributes, |key, value, _| {
                 if let Some(fact) = fact(value) {

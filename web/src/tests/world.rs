@@ -50,7 +50,7 @@ impl World {
     pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let settings = Settings { clock: Clock::new(|| NOW), ..Settings::new(dir.path()) };
-        let store = Store::open(settings, Arc::new(collector::OtlpDecoder)).await.expect("the store opens");
+        let store = Store::open(settings, Arc::new(collector::OtlpDecoder::default())).await.expect("the store opens");
         let about = About {
             version: "0.0.0-test".to_owned(),
             data_dir: dir.path().display().to_string(),
@@ -75,7 +75,7 @@ impl World {
             Signal::Metrics => proto::otlp::json::metrics_to_protobuf(json.as_bytes()),
         };
         let body = body.expect("an OTLP document");
-        let rows = collector::rows::convert(signal, &body, NOW).expect("rows").into_rows();
+        let rows = collector::rows::convert(signal, &body, NOW, &Default::default()).expect("rows").into_rows();
         let hash = u128::from(body.len() as u64) << 64 | u128::from(body.iter().map(|&b| u64::from(b)).sum::<u64>());
         let request = storage::store::Request { signal, received: NOW, body: body.into(), hash };
         let appended = self.store.append(request, rows).await.expect("the store takes it");

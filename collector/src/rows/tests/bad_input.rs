@@ -124,7 +124,7 @@ fn nesting_of_a_hundred_thousand_levels_overflows_no_stack() {
     let span = [good("bad").encode_to_vec(), delimited(9, &attribute)].concat();
     let spans = [delimited(2, &good("before").encode_to_vec()), delimited(2, &span)].concat();
     let body = delimited(1, &delimited(2, &spans));
-    let converted = convert(Signal::Traces, &body, RECEIVED).expect("framing holds");
+    let converted = convert(Signal::Traces, &body, RECEIVED, &Rules::default()).expect("framing holds");
     assert_eq!((converted.accepted(), converted.rejected.count()), (1, 1));
     assert!(converted.rejected.message().is_some_and(|message| message.contains("nested deeper")));
 }
@@ -141,7 +141,7 @@ fn bytes_that_are_not_utf8_cost_only_themselves() {
     let attribute = [delimited(1, b"k\xfe"), delimited(2, &delimited(1, b"a\xffb\0c"))].concat();
     let span = [good("").encode_to_vec(), delimited(5, b"op\xc3"), delimited(9, &attribute)].concat();
     let body = delimited(1, &delimited(2, &delimited(2, &span)));
-    let converted = convert(Signal::Traces, &body, RECEIVED).expect("framing holds");
+    let converted = convert(Signal::Traces, &body, RECEIVED, &Rules::default()).expect("framing holds");
     let batch = converted.batch.expect("a row");
     let row = Row(&batch, 0);
     assert_eq!(row.text(col::NAME).as_deref(), Some("op\u{fffd}"));
@@ -153,15 +153,16 @@ fn a_broken_span_is_rejected_and_a_broken_frame_refuses_the_request() {
     let broken = delimited(2, b"\x0a\x10short");
     let spans =
         [delimited(2, &good("before").encode_to_vec()), broken, delimited(2, &good("after").encode_to_vec())].concat();
-    let converted = convert(Signal::Traces, &delimited(1, &delimited(2, &spans)), RECEIVED).expect("framing holds");
+    let converted = convert(Signal::Traces, &delimited(1, &delimited(2, &spans)), RECEIVED, &Rules::default())
+        .expect("framing holds");
     assert_eq!((converted.accepted(), converted.rejected.count()), (2, 1));
     assert!(converted.rejected.message().is_some_and(|message| message.contains("malformed protobuf at byte")));
     let whole = request(vec![good("a")]).encode_to_vec();
     for cut in 1..whole.len() {
-        assert!(convert(Signal::Traces, &whole[..cut], RECEIVED).is_err(), "cut at {cut}");
+        assert!(convert(Signal::Traces, &whole[..cut], RECEIVED, &Rules::default()).is_err(), "cut at {cut}");
     }
     for garbage in [&b"garbage"[..], &[0xff; 64], b"{\"resourceSpans\":[]}", &[0x0a, 0xff, 0xff, 0xff, 0xff, 0x7f]] {
-        assert!(matches!(convert(Signal::Traces, garbage, RECEIVED), Err(BadRequest::Malformed(_))));
+        assert!(matches!(convert(Signal::Traces, garbage, RECEIVED, &Rules::default()), Err(BadRequest::Malformed(_))));
     }
 }
 
@@ -269,5 +270,8 @@ fn references_of_the_profiles_signal_count_as_empty() {
 fn more_rows_than_a_request_may_have_are_refused() {
     let records = delimited(2, b"").repeat(MAX_ROWS + 1);
     let body = delimited(1, &delimited(2, &records));
-    assert_eq!(convert(Signal::Logs, &body, RECEIVED).err(), Some(BadRequest::TooManyRows(MAX_ROWS + 1)));
+    assert_eq!(
+        convert(Signal::Logs, &body, RECEIVED, &Rules::default()).err(),
+        Some(BadRequest::TooManyRows(MAX_ROWS + 1))
+    );
 }

@@ -325,7 +325,7 @@ proptest! {
     fn no_bytes_make_it_panic(mut bytes in vec(0u8.., 0..300), flips in vec((0usize..2000, 0u8..), 0..6), span in span()) {
         for signal in [Signal::Traces, Signal::Logs, Signal::Metrics] {
             // Both answers are fine; that there is one is the property.
-            let _ = convert(signal, &bytes, RECEIVED).map(|converted| converted.accepted());
+            let _ = convert(signal, &bytes, RECEIVED, &Rules::default()).map(|converted| converted.accepted());
         }
         let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
         let request = ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
@@ -334,7 +334,7 @@ proptest! {
             let length = bytes.len();
             bytes[at % length] ^= with;
         }
-        if let Ok(converted) = convert(Signal::Traces, &bytes, RECEIVED) {
+        if let Ok(converted) = convert(Signal::Traces, &bytes, RECEIVED, &Rules::default()) {
             let rows = converted.accepted() + converted.rejected.count();
             prop_assert_eq!(rows, count(Signal::Traces, &bytes).expect("just read"));
         }
