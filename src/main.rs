@@ -2,8 +2,9 @@
 //!
 //! * [`serve`] wires the crates together and runs them; [`config`] is what a user may set.
 //! * [`demo`] makes the traffic of a small shop; [`replay`] sends files; both through [`send`].
-//! * [`check`] verifies a data directory.
+//! * [`check`] verifies a data directory; [`backup`] copies one.
 
+mod backup;
 mod check;
 mod config;
 mod demo;
@@ -13,7 +14,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -38,6 +39,8 @@ enum Command {
     Replay(replay::Options),
     /// Verifies checksums, catalogue, indexes and log of a data directory.
     Check(check::Options),
+    /// Copies a data directory, also while a server writes to it.
+    Backup(backup::Options),
 }
 
 /// Connections and segments are files; the soft limit of 1024 that shells give is soon reached.
@@ -46,6 +49,14 @@ fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     // The soft limit may always rise to the hard one; if not, the old one stays.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// A variable that is set to nothing counts as not set: `CLEW_HTTP=` is how scripts take a value away.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(clap::builder::Resettable::Reset) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// What ends the program other than well.
@@ -63,7 +74,8 @@ impl Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = without_empty_variables(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     raise_file_limit();
     let run = || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;
@@ -74,6 +86,7 @@ fn main() -> ExitCode {
                 Some(Command::Demo(options)) => demo::run(options).await,
                 Some(Command::Replay(options)) => replay::run(options).await,
                 Some(Command::Check(options)) => check::run(options).await,
+                Some(Command::Backup(options)) => backup::run(options).await,
             }
         })
     };
