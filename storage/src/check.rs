@@ -7,12 +7,18 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, Finding};
 use crate::lake::Lake;
 use crate::segment::{ReaderCache, Segment};
-use crate::store::{CATALOG_FILE, Clock, Decode, LAKE_DIR, OpenError, WAL_DIR, describe_damage, lock, read_losses};
+use crate::store::{
+    CATALOG_FILE, Clock, Decode, LAKE_DIR, OpenError, Settings, WAL_DIR, WRITER_FILE, describe_damage, lock_to_look,
+    read_losses, source,
+};
 use crate::wal::{self, Disk, Replayed};
 
 /// What was looked at, and what is wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    /// Layout of the store on disk, and the version of DuckLake's tables.
+    pub format: u64,
+    pub lake_version: String,
     pub segments: u64,
     pub rows: u64,
     /// Bytes of segment files read against their checksums.
@@ -34,18 +40,23 @@ impl Report {
     }
 }
 
-/// Verifies a data directory that no other process holds. Reads every byte of it.
-pub async fn check(data_dir: &Path, decode: Arc<dyn Decode>) -> Result<Report, OpenError> {
+/// Verifies a data directory that no other process holds, and the lake that it writes to. Reads every
+/// byte of them.
+pub async fn check(settings: &Settings, decode: Arc<dyn Decode>) -> Result<Report, OpenError> {
+    let (data_dir, catalog) = (settings.data_dir.as_path(), settings.catalog.as_ref());
     let failed = |error: &dyn std::fmt::Display| OpenError::Failed(error.to_string());
-    if !data_dir.join(CATALOG_FILE).is_file() {
+    if !data_dir.join(if catalog.is_some() { WRITER_FILE } else { CATALOG_FILE }).is_file() {
         return Err(OpenError::Failed(format!("{} is no data directory of Clew", data_dir.display())));
     }
-    let _lock = lock(data_dir)?;
-    let lake = Lake::open(&data_dir.join(LAKE_DIR)).map_err(|error| failed(&error))?;
-    let catalog = Catalog::open(&data_dir.join(CATALOG_FILE), lake.root(), Clock::system())
-        .await
-        .map_err(|error| failed(&error))?;
-    let mut report = Report { findings: catalog.check().await.map_err(|error| failed(&error))?, ..Report::default() };
+    if settings.store.is_none() && !data_dir.join(LAKE_DIR).is_dir() {
+        return Err(OpenError::Failed(format!("{} has lost its directory of segments, {LAKE_DIR}", data_dir.display())));
+    }
+    let _lock = lock_to_look(data_dir)?;
+    let source = source(data_dir, catalog)?;
+    let lake = Lake::of(data_dir, settings.store.as_deref(), settings.cache_bytes).map_err(|error| failed(&error))?;
+    let catalog = Catalog::look(source, Clock::system()).await.map_err(|error| failed(&error))?;
+    let (format, lake_version) = catalog.format().await.map_err(|error| failed(&error))?;
+    let mut report = Report { format, lake_version, findings: catalog.check().await.map_err(|error| failed(&error))?, ..Report::default() };
     segments(&catalog, &lake, &mut report).await.map_err(|error| failed(&error))?;
     let checkpoint = catalog.checkpoint().await.map_err(|error| failed(&error))?;
     log(&data_dir.join(WAL_DIR), checkpoint, &*decode, &mut report);
