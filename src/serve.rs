@@ -1,13 +1,15 @@
 //! `clew serve`: starts the store, then what asks it, then what fills it; stops in the other order.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use collector::OtlpDecoder;
 use query::{Engine, Limits};
+use storage::lake::Figures;
 use storage::store::{Settings, Store};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::Failure;
 use crate::config::{Config, Options};
@@ -19,9 +21,13 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let config = options.resolve()?;
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("CLEW_LOG").unwrap_or_else(|_| "info".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("CLEW_LOG").unwrap_or_else(|_| "info,object_store=warn".into()),
+        )
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+    arm_faults()?;
 
     let receivers = collector::Settings {
         grpc: config.otlp_grpc,
@@ -37,31 +43,70 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", config.http)))?;
     let address = page.local_addr().map_err(Failure::failed)?;
 
-    let settings = Settings { retention: config.retention, ..Settings::new(&config.data_dir) };
+    let settings = Settings {
+        retention: config.retention.clone(),
+        catalog: config.catalog.clone(),
+        store: config.store.clone(),
+        cache_bytes: config.cache_bytes,
+        ..Settings::new(&config.data_dir)
+    };
     let decoder = OtlpDecoder::new(config.rules.clone());
-    let store = Store::open(settings, Arc::new(decoder)).await.map_err(Failure::failed)?;
+    let store = Store::start(settings, Arc::new(decoder)).await.map_err(Failure::failed)?;
     let counters = Arc::new(collector::Counters::default());
     let about = about(&config, address, &listeners);
-    announce(&about)?;
-
     let (stop, _) = watch::channel(false);
     let state = web::AppState::new(
         Engine::new(store.clone(), Limits::default()),
-        about,
-        Arc::new(CollectorCounters(counters.clone())),
+        about.clone(),
+        Arc::new(Counts { collector: CollectorCounters(counters.clone()), store: store.clone() }),
     );
-    let queries = tokio::spawn(web::serve(page, state, stopped(&stop)));
-    let ingest = tokio::spawn(collector::serve(listeners, receivers, store.clone(), counters, stopped(&stop)));
+    let mut servers = JoinSet::new();
+    servers.spawn(web::serve(page, state, stopped(&stop)));
+    servers.spawn(collector::serve(listeners, receivers, store.clone(), counters, stopped(&stop)));
 
-    asked_to_stop().await.map_err(Failure::failed)?;
+    announce(&about, store.age())?;
+    let served = tokio::select! {
+        asked = asked_to_stop() => asked.map_err(Failure::failed),
+        failed = not_replayed(&store) => Err(Failure::failed(failed)),
+        // Whoever watches the other one would take half of the program for the whole.
+        ended = servers.join_next() => Err(ended_early(ended)),
+    };
     tracing::info!("stopping");
     stop.send_replace(true);
-    ingest.await.map_err(Failure::failed)?;
-    queries.await.map_err(Failure::failed)?;
+    while let Some(ended) = servers.join_next().await {
+        ended.map_err(Failure::failed)?;
+    }
     match tokio::time::timeout(CLOSE_WITHIN, store.close()).await {
-        Ok(closed) => closed.map_err(Failure::failed),
+        Ok(closed) => closed.map_err(Failure::failed).and(served),
         Err(_) => Err(Failure::failed("the store did not close in time; the next start reads its log")),
     }
+}
+
+/// The log is replayed while questions are answered. Completes only where it cannot be.
+async fn not_replayed(store: &Store) -> storage::store::OpenError {
+    match store.replayed().await {
+        Err(error) => error,
+        Ok(()) => {
+            tracing::info!(since_catalog_ms = store.age().as_millis() as u64, "clew is ready");
+            std::future::pending().await
+        }
+    }
+}
+
+fn ended_early(ended: Option<Result<(), tokio::task::JoinError>>) -> Failure {
+    let how = match ended {
+        Some(Err(error)) => error.to_string(),
+        Some(Ok(())) | None => "nobody had asked it to".to_owned(),
+    };
+    Failure::failed(format!("a server ended early: {how}"))
+}
+
+/// Only tests set this. It must not be left on by accident, so it is said.
+pub(crate) fn arm_faults() -> Result<(), Failure> {
+    let Some(faults) = std::env::var("CLEW_FAULTS").ok().filter(|faults| !faults.is_empty()) else { return Ok(()) };
+    storage::fault::arm(&faults).map_err(|error| Failure::Usage(format!("CLEW_FAULTS: {error}")))?;
+    tracing::warn!(faults, "FAULTS ARE SWITCHED ON: this process loses data or dies on purpose");
+    Ok(())
 }
 
 fn about(config: &Config, http: std::net::SocketAddr, listeners: &collector::Listeners) -> web::About {
@@ -77,7 +122,7 @@ fn about(config: &Config, http: std::net::SocketAddr, listeners: &collector::Lis
 }
 
 /// One JSON line on stdout: what scripts wait for. A word for people goes to stderr.
-fn announce(about: &web::About) -> Result<(), Failure> {
+fn announce(about: &web::About, since_catalog: Duration) -> Result<(), Failure> {
     let line = serde_json::json!({
         "event": "listening",
         "http": about.http.to_string(),
@@ -86,7 +131,8 @@ fn announce(about: &web::About) -> Result<(), Failure> {
     });
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::failed)?;
-    tracing::info!(ui = %format!("http://{}", about.http), otlp_grpc = about.otlp_grpc, otlp_http = about.otlp_http, data_dir = about.data_dir, "clew is ready");
+    let since_catalog_ms = since_catalog.as_micros() as f64 / 1e3;
+    tracing::info!(ui = %format!("http://{}", about.http), otlp_grpc = about.otlp_grpc, otlp_http = about.otlp_http, data_dir = about.data_dir, since_catalog_ms, "clew is listening");
     Ok(())
 }
 
@@ -107,7 +153,44 @@ pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
     }
 }
 
-/// The collector's counts in the web's terms.
+/// Everything that is counted, in the web's terms.
+struct Counts {
+    collector: CollectorCounters,
+    store: Arc<Store>,
+}
+
+impl web::Counters for Counts {
+    fn read(&self) -> Vec<web::Counter> {
+        let mut counts = self.collector.read();
+        counts.extend(self.store.bucket().into_iter().flat_map(bucket_counts));
+        counts
+    }
+}
+
+/// What was asked of the bucket.
+fn bucket_counts(asked: Figures) -> Vec<web::Counter> {
+    let count = |name: &str, help: &str, kind, labels, value: u64| web::Counter {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind,
+        labels,
+        value: value as f64,
+    };
+    let requests = [("get", asked.gets), ("put", asked.puts), ("delete", asked.deletes), ("list", asked.lists)];
+    let requests = requests.into_iter().map(|(method, value)| {
+        let help = "Requests to the bucket, with their repeats as one.";
+        count("clew_bucket_requests_total", help, web::Kind::Counter, vec![("method", method.to_owned())], value)
+    });
+    let rest = [
+        ("clew_bucket_failures_total", "Of these, failed for good.", web::Kind::Counter, asked.failures),
+        ("clew_bucket_read_bytes_total", "Bytes that came from the bucket.", web::Kind::Counter, asked.read_bytes),
+        ("clew_bucket_written_bytes_total", "Bytes that went to it.", web::Kind::Counter, asked.written_bytes),
+        ("clew_bucket_cache_bytes", "Of the bucket, on local disk.", web::Kind::Gauge, asked.cached_bytes),
+    ];
+    requests.chain(rest.map(|(name, help, kind, value)| count(name, help, kind, Vec::new(), value))).collect()
+}
+
+/// The collector's counts.
 struct CollectorCounters(Arc<collector::Counters>);
 
 impl web::Counters for CollectorCounters {

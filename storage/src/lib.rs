@@ -16,11 +16,16 @@
 //! It does not know OTLP, HTTP, or any query language.
 
 pub mod attrs;
+pub mod backup;
 mod buffer;
 pub mod catalog;
 pub mod check;
+pub mod compaction;
+mod disk;
+pub mod fault;
 pub mod ids;
 pub mod lake;
+pub mod retention;
 pub mod scan;
 pub mod schema;
 pub mod segment;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::*;
+use crate::{disk, fault};
 use crate::segment::Segment;
 use crate::wal::{Disk, Replayed, WalSettings};
 
@@ -17,25 +18,42 @@ pub(crate) const LAKE_DIR: &str = "lake";
 pub(crate) const WAL_DIR: &str = "wal";
 
 impl Store {
-    /// Opens or creates the data directory, and brings back what the log holds. `decode` turns
-    /// logged requests into rows.
-    pub async fn open(settings: Settings, decode: Arc<dyn Decode>) -> Result<Arc<Self>, OpenError> {
+    /// Opens or creates the data directory and returns with what segments hold; the log is replayed behind
+    /// it, see [`Self::replayed`]. `decode` turns logged requests into rows.
+    pub async fn start(settings: Settings, decode: Arc<dyn Decode>) -> Result<Arc<Self>, OpenError> {
+        let settings = Settings {
+            flush_bytes: fault::number("flush-bytes", settings.flush_bytes as u64) as usize,
+            flush_age: fault::seconds("flush-age", settings.flush_age),
+            ..settings
+        };
         let directory = settings.data_dir.clone();
-        std::fs::create_dir_all(&directory)
-            .map_err(|error| OpenError::Failed(format!("{}: {error}", directory.display())))?;
+        let unusable = |error: std::io::Error| OpenError::Failed(format!("{}: {error}", directory.display()));
+        disk::create_directory(&directory).map_err(unusable)?;
         let lock = lock(&directory)?;
-        let lake = Lake::open(&directory.join(LAKE_DIR)).map_err(failed)?;
-        let catalog =
-            Catalog::open(&directory.join(CATALOG_FILE), lake.root(), settings.clock.clone()).await.map_err(failed)?;
+        if disk::use_reserve(&directory).map_err(unusable)? {
+            tracing::warn!(data_dir = %directory.display(), "the disk is full: the room kept for this start is used up");
+        }
+        crate::wal::check_versions(&directory.join(WAL_DIR)).map_err(failed)?;
+        let first = !directory.join(WAL_DIR).exists();
+        let lake = Lake::of(&directory, settings.store.as_deref(), settings.cache_bytes).map_err(failed)?;
+        let source = shared::source(&directory, settings.catalog.as_ref())?;
+        let catalog = Catalog::open(source, lake.data_path(), settings.clock.clone()).await.map_err(failed)?;
+        if first {
+            // Later a store must open without its bucket; the first time, a wrong name should be said at once.
+            lake.claim(&catalog.id().await.map_err(failed)?).await.map_err(failed)?;
+        }
+        let replay = replay::Replay::new(std::time::Instant::now(), &directory.join(WAL_DIR));
         let cache = Arc::new(ReaderCache::default());
         let mut view = View::default();
         let segments = catalog.segments().await.map_err(failed)?.into_iter();
         flush::add(&mut view, segments.map(|meta| Arc::new(Segment::new(meta, &lake, cache.clone()))).collect());
         let checkpoint = catalog.checkpoint().await.map_err(failed)?;
+        let chapters = catalog.chapters().await.map_err(failed)?;
         let window = DedupeWindow::new(settings.dedupe_window, REMEMBERED);
 
         let store = Arc::new(Self {
             wal: OnceLock::new(),
+            replay,
             catalog,
             lake,
             cache,
@@ -45,6 +63,10 @@ impl Store {
             last_sequence: AtomicU64::new(checkpoint),
             checkpoint: AtomicU64::new(checkpoint),
             requests: Mutex::new(Requests::new(window)),
+            pending: Arc::default(),
+            publishing: tokio::sync::Mutex::new(()),
+            chapters: Arc::new(Chapters::new(chapters)),
+            strangers: Mutex::default(),
             unmergeable: Mutex::default(),
             unsettled: Mutex::default(),
             refusing: Mutex::default(),
@@ -60,31 +82,30 @@ impl Store {
             settings,
             _lock: lock,
         });
-        store.replay(checkpoint, decode).await?;
         store.start_background();
+        let back = store.clone().bring_back(checkpoint, decode);
+        store.background.lock().push(tokio::spawn(back));
         Ok(store)
     }
 
     /// Brings back the rows of logged requests; flushes as they grow, so that memory stays bounded.
-    async fn replay(self: &Arc<Self>, checkpoint: u64, decode: Arc<dyn Decode>) -> Result<(), OpenError> {
+    pub(super) async fn replay(self: &Arc<Self>, checkpoint: u64, decode: Arc<dyn Decode>) -> Result<(), OpenError> {
         let files = Disk::new(self.settings.data_dir.join(WAL_DIR)).map_err(failed)?;
-        let settings = WalSettings { dedupe_window: self.settings.dedupe_window, ..WalSettings::default() };
-        let (store, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let segment_bytes = fault::number("wal-segment", WalSettings::default().segment_bytes);
+        let settings = WalSettings { dedupe_window: self.settings.dedupe_window, segment_bytes };
+        let store = self.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let now = store.settings.clock.now();
-            Wal::open(Arc::new(files), settings, checkpoint, now, |replayed| match replayed {
+            let mut backlog = replay::Backlog::new(store.clone(), decode);
+            let opened = Wal::open(Arc::new(files), settings, checkpoint, now, |replayed| match replayed {
                 Replayed::Seen { received, hash } => {
                     store.requests.lock().window.insert(hash, received);
                     Ok(())
                 }
-                Replayed::Record { sequence, request } => {
-                    store.restore(sequence, &request, &*decode)?;
-                    if store.live_bytes() > store.settings.flush_bytes {
-                        runtime.block_on(store.flush()).map_err(|error| error.to_string())?;
-                    }
-                    Ok(())
-                }
-            })
+                Replayed::Record { sequence, request } => backlog.push(sequence, request),
+            })?;
+            backlog.bring_back().map_err(crate::wal::OpenError::Stopped)?;
+            Ok::<_, crate::wal::OpenError>(opened)
         });
         let (wal, report) = opened.await.map_err(failed)?.map_err(failed)?;
         let losses = losses::record(&self.settings.data_dir, &report.damage)
@@ -93,17 +114,22 @@ impl Store {
         self.losses.set(losses.into()).map_err(|_| OpenError::Failed("the log was opened twice".to_owned()))?;
         tracing::info!(records = report.records, last_sequence = report.last_sequence, torn = ?report.torn, "log replayed");
         self.last_sequence.fetch_max(report.last_sequence, Ordering::SeqCst);
-        self.wal.set(wal).map_err(|_| OpenError::Failed("the log was opened twice".to_owned()))
+        self.wal.set(wal).map_err(|_| OpenError::Failed("the log was opened twice".to_owned()))?;
+        if let Err(error) = self.open_chapters(self.last_sequence.load(Ordering::SeqCst)).await {
+            tracing::error!(%error, "requests are refused until the catalogue gives row ids");
+        }
+        Ok(())
     }
 
-    fn restore(&self, sequence: u64, request: &Request, decode: &dyn Decode) -> Result<(), String> {
-        // A request that a failing disk refused, and that was sent again, may be in the log twice.
-        if self.requests.lock().window.insert(request.hash, request.received) {
-            // It decoded when it was acknowledged; going on without it would lose it.
-            let rows = decode.decode(request).map_err(|error| format!("request {sequence} of the log: {error}"))?;
-            self.add_rows(sequence, rows);
+    /// On a full disk, or without its bucket, a store starts and answers: what the log holds was in
+    /// memory before, for appends are refused before it does not fit. A log that is larger all the same
+    /// was written with other settings.
+    pub(super) fn carry_on(&self, error: &flush::WriteError) -> Result<(), String> {
+        let held: usize = self.view.load().batches().map(|batch| batch.bytes()).sum();
+        if held > 2 * append::MOST_FLUSHES * self.settings.flush_bytes {
+            return Err(format!("the log holds more than fits in memory, and it cannot be flushed: {error}"));
         }
-        self.last_sequence.fetch_max(sequence, Ordering::SeqCst);
+        tracing::error!(%error, "a flush failed while the log was read; its rows stay in memory");
         Ok(())
     }
 }
@@ -112,13 +138,26 @@ fn failed(error: impl std::fmt::Display) -> OpenError {
     OpenError::Failed(error.to_string())
 }
 
+/// The same for one who only reads: nobody has the store open meanwhile. None where nobody ever had.
+pub(crate) fn lock_to_look(directory: &Path) -> Result<Option<File>, OpenError> {
+    match File::open(directory.join("lock")) {
+        Ok(file) => try_lock(file, directory).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
 /// Held while the store is open; the system lets go of it when the process ends, however it ends.
 pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
     let path = directory.join("lock");
     let file = File::create(&path).map_err(|error| OpenError::Failed(format!("{}: {error}", path.display())))?;
+    try_lock(file, directory)
+}
+
+fn try_lock(file: File, directory: &Path) -> Result<File, OpenError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
-        Err(std::fs::TryLockError::Error(error)) => Err(OpenError::Failed(format!("{}: {error}", path.display()))),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(format!("{}: {error}", directory.display()))),
     }
 }
