@@ -3,11 +3,12 @@
 //! * [`Engine`] is the front door; each module adds its questions to it.
 //! * [`traceql`] and [`logql`] parse what people type; [`filter`] decides rows and names what the index can prune.
 //! * [`search`] finds traces, [`logs`] finds records, [`traces`] assembles one trace and its [`tree`].
-//! * [`services`], [`graph`], [`tags`] describe the system; [`sql`] is DataFusion over the same rows.
+//! * [`services`], [`graph`], [`tags`] describe the system, [`usage`] the store; [`sql`] is DataFusion over the same rows.
 //!
 //! It does not know HTTP, OTLP bytes, Parquet, or tantivy.
 
 pub mod engine;
+pub mod erase;
 pub mod filter;
 pub mod graph;
 pub mod logql;
@@ -21,5 +22,6 @@ pub mod tags;
 pub mod traceql;
 pub mod traces;
 pub mod tree;
+pub mod usage;
 
 pub use engine::{Engine, Limits, QueryError, Range};

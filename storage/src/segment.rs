@@ -2,20 +2,24 @@
 
 pub mod blob;
 mod cache;
+mod encode;
 pub(crate) mod extract;
 mod index;
+mod merge;
 mod order;
 mod parquet;
+mod traces;
+pub(crate) mod services;
 
 use std::collections::BTreeSet;
+use std::iter::once;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection, RowSelector};
 use ::parquet::errors::ParquetError;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use crate::lake::Lake;
@@ -24,45 +28,24 @@ use crate::schema::Table;
 use crate::terms::Field;
 use blob::{Blob, Checksums};
 pub use cache::ReaderCache;
+pub use encode::{EncodeError, Encoded, RewriteError, encode, keep_rows};
 pub use index::IndexError;
 use index::IndexReader;
-pub use order::{ordered, time_bounds, times};
+pub use merge::merge;
+pub use traces::trace_fingerprint;
+#[cfg(test)]
+pub(crate) use order::ordered;
+pub use order::{time_bounds, times};
 pub use parquet::file_schema;
+pub use services::ServiceRows;
 
 /// Rows of one chunk of a read.
 const CHUNK_ROWS: usize = 4096;
 
-/// The bytes of a new segment, and what the catalogue will say of it.
-pub struct Encoded {
-    pub parquet: Vec<u8>,
-    pub parquet_footer: u64,
-    pub index: Vec<u8>,
-    /// In file order.
-    pub rows: RecordBatch,
-    /// ns.
-    pub min_time: i64,
-    pub max_time: i64,
-}
-
-/// The rows cannot be written as a segment: a fault of this program or its libraries.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    #[error("the rows cannot be ordered: {0}")]
-    Arrow(#[from] ArrowError),
-    #[error("the Parquet file cannot be written: {0}")]
-    Parquet(#[from] ParquetError),
-    #[error(transparent)]
-    Index(#[from] index::IndexError),
-}
-
-/// Orders rows and encodes them; None where there are none. CPU-bound.
-pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Result<Option<Encoded>, EncodeError> {
-    let rows = ordered(table, batches)?;
-    let Some((min_time, max_time)) = time_bounds(table, &rows) else { return Ok(None) };
-    let (parquet, parquet_footer) = parquet::write(table, schema, &rows)?;
-    let index = index::build(table, &rows)?;
-    Ok(Some(Encoded { parquet, parquet_footer, index, rows, min_time, max_time }))
-}
+/// What is asked of a bucket when a segment is opened, bytes: an index up to this, and where a footer
+/// nearly always lies.
+const WHOLE_INDEX: u64 = 16 << 20;
+const FOOTER: u64 = 256 << 10;
 
 /// What the catalogue knows of a segment.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +63,8 @@ pub struct SegmentMeta {
     pub max_time: i64,
     pub parquet_checksums: Checksums,
     pub index_checksums: Checksums,
+    /// Tail rules by which it was thinned, by [`crate::retention::Retention::id`].
+    pub thinned: Vec<u64>,
 }
 
 /// A segment of a snapshot. Files are opened when first read.
@@ -87,6 +72,7 @@ pub struct Segment {
     meta: SegmentMeta,
     lake: Lake,
     cache: Arc<ReaderCache>,
+    services: OnceLock<ServiceRows>,
 }
 
 /// Open files of one segment and what was decoded of them.
@@ -104,21 +90,30 @@ impl Readers {
 
 impl Segment {
     pub fn new(meta: SegmentMeta, lake: &Lake, cache: Arc<ReaderCache>) -> Self {
-        Self { meta, lake: lake.clone(), cache }
+        Self { meta, lake: lake.clone(), cache, services: OnceLock::new() }
     }
 
     pub fn meta(&self) -> &SegmentMeta {
         &self.meta
     }
 
+    /// The same, judged by one more tail rule.
+    pub(crate) fn marked(&self, rule: u64) -> Self {
+        let thinned = self.meta.thinned.iter().copied().chain([rule]).collect();
+        Self::new(SegmentMeta { thinned, ..self.meta.clone() }, &self.lake, self.cache.clone())
+    }
+
     fn open(&self) -> Result<Readers, ReadError> {
         let meta = &self.meta;
-        let parquet = Arc::new(self.parquet_blob()?);
+        let (parquet, index) = (Arc::new(self.parquet_blob()?), Arc::new(self.index_blob()?));
+        // An index is read nearly whole, and both at once.
+        index.prefetch(once(0..index.size().min(WHOLE_INDEX)));
+        parquet.prefetch(once(parquet.size().saturating_sub(FOOTER)..parquet.size()));
         let metadata = parquet::metadata(&parquet).map_err(|error| read_error(&parquet, error))?;
         if metadata.metadata().file_metadata().num_rows() as u64 != meta.rows {
             return Err(parquet.damaged(format!("its footer speaks of other than {} rows", meta.rows)));
         }
-        let index = IndexReader::open(Arc::new(self.index_blob()?))?;
+        let index = IndexReader::open(index)?;
         Ok(Readers { parquet, metadata, index })
     }
 
@@ -182,10 +177,13 @@ impl Segment {
         self.readers()?.index.terms(field, prefix, limit, found)
     }
 
-    /// Reads both files whole against their checksums, and opens them.
+    /// Reads both files whole against their checksums, from where they are and not from a cache, and
+    /// opens them.
     pub fn verify(&self) -> Result<(), ReadError> {
-        self.parquet_blob()?.verify()?;
-        self.index_blob()?.verify()?;
+        for (path, blob) in [(&self.meta.parquet, self.parquet_blob()?), (&self.meta.index, self.index_blob()?)] {
+            self.lake.forget(&path.to_string_lossy());
+            blob.verify()?;
+        }
         self.open().map(drop)
     }
 
@@ -263,7 +261,10 @@ fn read_error(blob: &Blob, error: ParquetError) -> ReadError {
     match error {
         ParquetError::External(inner) => match inner.downcast::<ReadError>() {
             Ok(read) => *read,
-            Err(other) => blob.damaged(other.to_string()),
+            Err(other) => other
+                .downcast_ref::<std::io::Error>()
+                .and_then(blob::cause)
+                .unwrap_or_else(|| blob.damaged(other.to_string())),
         },
         other => blob.damaged(other.to_string()),
     }

@@ -1,6 +1,6 @@
 //! A consistent view of the store: live batches and segments, each row in one of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use crate::buffer::LiveBatch;
 use crate::scan::{Chunk, Read, ReadError};
 use crate::schema::Table;
-use crate::segment::Segment;
+use crate::segment::{Segment, ServiceRows, services};
 use crate::terms::Field;
 
 /// Everything acknowledged when it was taken, each row once.
@@ -55,6 +55,14 @@ impl Snapshot {
     /// What was acknowledged once and is in no source any more; a sentence each. Every answer says them.
     pub fn losses(&self) -> &[String] {
         &self.losses
+    }
+
+    /// Whether a tail rule has taken rows out of what meets `from..to`.
+    pub fn thinned(&self, from: i64, to: i64) -> bool {
+        self.view.segments().any(|segment| {
+            let meta = segment.meta();
+            !meta.thinned.is_empty() && meta.max_time >= from && (meta.min_time < to || to == i64::MAX)
+        })
     }
 
     /// Sources whose time bounds meet `from..to`, newest last row first.
@@ -120,6 +128,18 @@ impl Source {
         match self {
             Source::Live(batch) => batch.row_count() as u64,
             Source::Stored(segment) => segment.meta().rows,
+        }
+    }
+
+    /// Rows of each service, in order of names. Blocking; a segment is read at the first question only.
+    pub fn rows_by_service(&self) -> Result<ServiceRows, ReadError> {
+        match self {
+            Source::Live(batch) => {
+                let mut rows = BTreeMap::new();
+                services::count(batch.rows(), &mut rows);
+                Ok(rows.into_iter().collect())
+            }
+            Source::Stored(segment) => segment.rows_by_service(),
         }
     }
 

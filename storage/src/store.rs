@@ -2,10 +2,17 @@
 
 mod append;
 mod background;
+mod erase;
+mod chapters;
 mod flush;
 mod losses;
 mod merge;
 mod open;
+mod quiet;
+mod replay;
+mod shared;
+mod thin;
+mod usage;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,18 +27,23 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, RwLock, watch};
 
 use crate::buffer::{self, LiveBatch};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, PostgresUrl};
 use crate::ids::RowId;
-use crate::lake::Lake;
+use crate::lake::{CACHE_DIR, Lake};
+use crate::retention::Retention;
 use crate::schema::Table;
 use crate::segment::ReaderCache;
 use crate::snapshot::View;
 pub use crate::snapshot::{Snapshot, Source};
 use crate::wal::{DedupeWindow, Wal, WalError};
 use append::Requests;
+pub use chapters::Chapters;
+pub use erase::{Choose, Doomed, EraseError, Erased};
 pub use flush::WriteError;
-pub(crate) use losses::{describe as describe_damage, read as read_losses};
-pub(crate) use open::{CATALOG_FILE, LAKE_DIR, WAL_DIR, lock};
+pub use usage::DiskUsage;
+pub(crate) use losses::{LOSSES_FILE, describe as describe_damage, read as read_losses};
+pub(crate) use open::{CATALOG_FILE, LAKE_DIR, WAL_DIR, lock, lock_to_look};
+pub(crate) use shared::{WRITER_FILE, source};
 
 /// What kind of rows a request holds. The number is written in the log: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,12 +104,19 @@ pub enum AppendError {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub data_dir: PathBuf,
+    /// The database that several processes share. None: a file in the data directory.
+    pub catalog: Option<PostgresUrl>,
     /// Rows in memory before they become a segment, bytes of Arrow.
     pub flush_bytes: usize,
     /// Age of the oldest buffered row before a flush.
     pub flush_age: Duration,
-    /// Rows older than this are dropped, a segment at a time. None: kept for ever.
-    pub retention: Option<Duration>,
+    /// What is dropped, and when.
+    pub retention: Retention,
+    /// Bucket or directory of the segments, `s3://bucket/prefix` or `file:///directory`. None: they are in
+    /// the data directory.
+    pub store: Option<String>,
+    /// What of a bucket is kept in the data directory at most.
+    pub cache_bytes: u64,
     /// How long a repeated request is recognised.
     pub dedupe_window: Duration,
     pub clock: Clock,
@@ -107,9 +126,12 @@ impl Settings {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
+            catalog: None,
             flush_bytes: 64 << 20,
             flush_age: Duration::from_secs(30),
-            retention: None,
+            retention: Retention::default(),
+            store: None,
+            cache_bytes: 4 << 30,
             dedupe_window: Duration::from_secs(600),
             clock: Clock::system(),
         }
@@ -159,6 +181,7 @@ pub struct Store {
     settings: Settings,
     /// Set once the log is replayed, before anyone else has the store.
     wal: OnceLock<Wal>,
+    replay: replay::Replay,
     catalog: Catalog,
     lake: Lake,
     cache: Arc<ReaderCache>,
@@ -172,6 +195,13 @@ pub struct Store {
     /// Requests up to it are in segments.
     checkpoint: AtomicU64,
     requests: Mutex<Requests>,
+    /// Files that are being written.
+    pending: flush::PendingNames,
+    /// Held from a commit to the view that shows it: else its segments would look like another process's.
+    publishing: tokio::sync::Mutex<()>,
+    chapters: Arc<Chapters>,
+    /// Files of a shared lake that no catalogue names, and since when this process has seen them.
+    strangers: Mutex<HashMap<String, std::time::Instant>>,
     /// Segments whose merge failed.
     unmergeable: Mutex<hashbrown::HashSet<i64>>,
     /// A flush that was committed or not: its sequence. The catalogue will tell.
@@ -198,6 +228,11 @@ impl Store {
     /// A consistent view; cheap, and readable while it is held.
     pub fn snapshot(&self) -> Snapshot {
         let losses = self.losses.get().cloned().unwrap_or_default();
+        // The view after the question whether it is whole.
+        let losses = match self.replay.pending() {
+            Some(reason) => losses.iter().cloned().chain([reason]).collect(),
+            None => losses,
+        };
         Snapshot { view: self.view.load_full(), losses }
     }
 
@@ -206,9 +241,14 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Number of the last request in the log: [`RowId`]s of later log records are greater.
+    /// Number of the last request in the log here; [`Chapters::sequence`] tells that of a row id.
     pub fn last_sequence(&self) -> u64 {
         self.last_sequence.load(Ordering::SeqCst)
+    }
+
+    /// What was asked of the bucket; None where the segments are in a directory.
+    pub fn bucket(&self) -> Option<crate::lake::Figures> {
+        self.lake.figures()
     }
 
     pub fn settings(&self) -> &Settings {

@@ -1,5 +1,6 @@
 //! `/api/v1`: our own API. `docs/api.md` is its contract, `openapi.json` its exact form.
 
+pub(crate) mod data;
 pub(crate) mod json;
 mod log_json;
 pub(crate) mod logs;
@@ -12,6 +13,7 @@ mod system_json;
 pub(crate) mod tags;
 mod trace_json;
 pub(crate) mod traces;
+pub(crate) mod usage;
 
 use query::Range;
 use serde::Deserialize;

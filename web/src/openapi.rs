@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{logs, services, sql, status, tags, traces};
+use crate::api::{data, logs, services, sql, status, tags, traces, usage};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +25,8 @@ use crate::api::{logs, services, sql, status, tags, traces};
         sql::run,
         status::status,
         status::flush,
+        usage::usage,
+        data::erase,
     )
 )]
 struct Document;

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tower_http::compression::CompressionLayer;
 
-use crate::api::{logs, services, sql, status, tags, traces};
+use crate::api::{data, logs, services, sql, status, tags, traces, usage};
 use crate::error::{ApiError, Code};
 use crate::jaeger::{v1, v3};
 use crate::state::AppState;
@@ -41,6 +41,8 @@ routes! {
     post "/api/v1/sql"                          => sql::run,
     get  "/api/v1/status"                       => status::status,
     post "/api/v1/flush"                        => status::flush,
+    get  "/api/v1/usage"                        => usage::usage,
+    delete "/api/v1/data"                       => data::erase,
 }
 
 fn process() -> Router<AppState> {
