@@ -3,6 +3,7 @@
 //!
 //! Size tiers: once [`Policy::fan_in`] segments differ in rows by less than the fan-in, those that are
 //! neighbours in time are merged. So each row is written about log(fan-in) of the growth of the store again.
+//! A merge whose result is to be the last waits till it is as large as it may become: that halves their number.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ impl Policy {
         for (number, part) in parts.iter().enumerate().filter(|(_, part)| !self.is_full(part)) {
             tiers.entry((self.size_class(part.rows), part.mark)).or_default().push(number);
         }
-        for mut tier in tiers.into_values().filter(|tier| tier.len() >= self.fan_in) {
+        for mut tier in tiers.into_values() {
             // The newest row tells the order in which segments came, whatever came late with them.
             tier.sort_by_key(|number| (parts[*number].max_time, parts[*number].min_time));
             if let Some(run) = self.run(parts, &tier) {
@@ -52,8 +53,8 @@ impl Policy {
         None
     }
 
-    /// The first run of neighbours that fits. One that the size cuts short is taken too: it is as large as
-    /// it may become.
+    /// The first run of neighbours that is long enough or, where it would be the last merge of its rows, large
+    /// enough: the next neighbour does not fit.
     fn run(&self, parts: &[Part], tier: &[usize]) -> Option<Vec<usize>> {
         (0..tier.len()).find_map(|from| {
             let (mut whole, mut full, mut longest) = (parts[tier[from]], false, 0);
@@ -70,7 +71,8 @@ impl Policy {
                 whole = next;
                 run.push(*number);
             }
-            (run.len() >= self.fan_in || (full && run.len() > 1)).then_some(run)
+            let long = run.len() >= self.fan_in && (!self.is_full(&whole) || run.len() == 2 * self.fan_in);
+            (long || (full && run.len() > 1)).then_some(run)
         })
     }
 
@@ -121,6 +123,10 @@ mod tests {
         assert_eq!(POLICY.pick(&apart), None, "retention could not drop a part of it");
         let full: Vec<_> = (0..9).map(|time| part(500, time)).collect();
         assert_eq!(POLICY.pick(&full), None);
+        let waits: Vec<_> = (0..5).map(|time| part(150, time)).collect();
+        assert_eq!(POLICY.pick(&waits), None, "two more fit in");
+        let cut: Vec<_> = (0..7).map(|time| part(150, time)).collect();
+        assert_eq!(POLICY.pick(&cut), Some((0..6).collect()));
         let cut: Vec<_> = (0..9).map(|time| part(400, time)).collect();
         assert_eq!(POLICY.pick(&cut), Some(vec![0, 1]), "more than two would be too large");
     }

@@ -63,25 +63,42 @@ impl Store {
                 if table == Table::Metrics && rule.keep.is_some() {
                     continue;
                 }
-                while let Some(group) = self.group(number, rule, table, &left)? {
-                    if *self.closed.borrow() {
-                        return Ok(());
-                    }
-                    self.thin_group(number, table, group).await?;
-                }
+                self.thin_table(number, rule, table, &mut left).await?;
             }
         }
         Ok(())
     }
 
-    /// Segments that are of age and not yet judged by the rule, oldest first; None when there are none.
-    fn group(
+    /// Group after group. A damaged segment is left out; where other evidence cannot be read nothing is judged.
+    async fn thin_table(
         &self,
         number: usize,
         rule: &Rule,
         table: Table,
-        left: &HashSet<i64>,
-    ) -> Result<Option<Vec<Arc<Segment>>>, WriteError> {
+        left: &mut HashSet<i64>,
+    ) -> Result<(), WriteError> {
+        loop {
+            let of_age = self.of_age(number, rule, table, left);
+            if of_age.is_empty() || *self.closed.borrow() {
+                return Ok(());
+            }
+            let group = quiet::quietly(move || group(of_age)).await?;
+            let ids: Vec<i64> = group.iter().map(|segment| segment.meta().id).collect();
+            let Err(error) = self.thin_group(number, table, group.clone()).await else { continue };
+            let WriteError::Read(ReadError::Damaged { file, .. }) = &error else { return Err(error) };
+            let is_damaged = |segment: &&Arc<Segment>| {
+                let meta = segment.meta();
+                [&meta.parquet, &meta.index].iter().any(|path| path.to_string_lossy() == *file)
+            };
+            let Some(damaged) = group.iter().find(is_damaged) else { return Err(error) };
+            tracing::error!(%error, segments = ?ids, "this segment stays as it is");
+            self.unmergeable.lock().insert(damaged.meta().id);
+            left.insert(damaged.meta().id);
+        }
+    }
+
+    /// Segments that are of age and not yet judged by the rule, oldest first.
+    fn of_age(&self, number: usize, rule: &Rule, table: Table, left: &HashSet<i64>) -> Vec<Arc<Segment>> {
         let (id, cutoff) = (self.settings.retention.id(number), rule.cutoff(self.settings.clock.now()));
         let view = self.view.load();
         let of_age = |segment: &&Arc<Segment>| {
@@ -90,16 +107,7 @@ impl Store {
         };
         let mut segments: Vec<_> = view.table(table).segments.iter().filter(of_age).cloned().collect();
         segments.sort_by_key(|segment| (segment.meta().max_time, segment.meta().id));
-        let (mut rows, mut pairs, mut group) = (0, 0, Vec::new());
-        for segment in segments {
-            rows += segment.meta().rows;
-            pairs += segment.trace_pairs()?;
-            if !group.is_empty() && (rows > GROUP_ROWS || pairs > GROUP_PAIRS) {
-                break;
-            }
-            group.push(segment);
-        }
-        Ok((!group.is_empty()).then_some(group))
+        segments
     }
 
     async fn thin_group(&self, rule: usize, table: Table, group: Vec<Arc<Segment>>) -> Result<(), WriteError> {
@@ -170,6 +178,21 @@ enum Thinned {
     Whole,
     /// What is left, if anything.
     Rows(Option<Written>),
+}
+
+/// The first of them, as many as may be judged together; at least one.
+fn group(of_age: Vec<Arc<Segment>>) -> Vec<Arc<Segment>> {
+    let (mut rows, mut pairs, mut group) = (0, 0, Vec::new());
+    for segment in of_age {
+        rows += segment.meta().rows;
+        // One that cannot be read is found out when it is judged.
+        pairs += segment.trace_pairs().unwrap_or(0);
+        if !group.is_empty() && (rows > GROUP_ROWS || pairs > GROUP_PAIRS) {
+            break;
+        }
+        group.push(segment);
+    }
+    group
 }
 
 /// What judging a group needs of the store.
