@@ -34,6 +34,7 @@ def main():
         report.case('what may erase too much is refused', refused, clew)
         report.case('neighbours are all there after a restart', after_restart, clew)
     report.case('from segments that compaction has merged', merged)
+    report.case('from log files that are used again', recycled)
     for number in range(1, kills + 1):
         report.case(f'kill -9 in the middle, {number}: the same call does the rest', killed, number)
     for point in ('erase.before-commit', 'erase.after-commit', 'erase.before-delete', 'erase.before-scrub'):
@@ -193,6 +194,22 @@ def merged():
         erased = erase(clew, trace_id=shop.trace)
         assert (erased['spans'], erased['logs'], erased['verified']) == (12, 12, True), erased
         assert len(parquet(clew)) == clew.get('status')['segments'], 'files that no answer needs'
+        shop.check_gone()
+        shop.check_neighbours()
+
+
+def recycled():
+    """Log files of 128 KiB: a spare one, and one in use behind what was written to it, still hold what was there
+    in their life before."""
+    with Clew() as clew:
+        clew.kill()
+        clew.start(faults='wal-segment=131072')
+        shop = Shop(clew)
+        for _ in range(30):
+            Shop(clew, rounds=1)
+        logs = [path for path in held(clew, shop.secret) if '/wal/' in path]
+        assert logs, 'no log file holds the secret any more: the test would show nothing'
+        assert erase(clew, trace_id=shop.trace)['verified']
         shop.check_gone()
         shop.check_neighbours()
 
