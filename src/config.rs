@@ -8,9 +8,12 @@ use std::time::Duration;
 use clap::Args;
 use collector::normalise::Rules;
 use serde::Deserialize;
+use storage::catalog::PostgresUrl;
+use storage::retention::Retention;
 
 use crate::Failure;
 
+mod retain;
 mod rules;
 
 /// Every option is also `CLEW_<OPTION>` in the environment, and the same key in the file. Rules stand in the
@@ -21,6 +24,17 @@ pub(crate) struct Options {
     /// Where everything is kept; created if missing [default: ./clew-data]
     #[arg(long, env = "CLEW_DATA_DIR")]
     data_dir: Option<PathBuf>,
+    /// Bucket of the segments, such as `s3://bucket/prefix`, `gs://…` or `az://…`, or a directory that several
+    /// processes share, `file:///path` [default: in the data directory]
+    #[arg(long, env = "CLEW_STORE")]
+    store: Option<String>,
+    /// What of the bucket is kept in the data directory at most, such as `20GiB` [default: 4GiB]
+    #[arg(long, env = "CLEW_CACHE_BYTES", value_parser = parse_size)]
+    #[serde(deserialize_with = "size")]
+    cache_bytes: Option<u64>,
+    /// PostgreSQL database that several processes share, `postgres://user@host/db` [default: in the data directory]
+    #[arg(long, env = "CLEW_CATALOG", hide_env_values = true)]
+    catalog: Option<PostgresUrl>,
     /// UI and query APIs [default: 127.0.0.1:4319]
     #[arg(long, env = "CLEW_HTTP")]
     http: Option<SocketAddr>,
@@ -34,6 +48,10 @@ pub(crate) struct Options {
     #[arg(long, env = "CLEW_RETENTION", value_parser = parse_duration)]
     #[serde(deserialize_with = "duration")]
     retention: Option<Duration>,
+    /// The oldest segments are dropped while all take more than this, such as `100GiB` [default: no bound]
+    #[arg(long, env = "CLEW_MAX_BYTES", value_parser = parse_size)]
+    #[serde(deserialize_with = "size")]
+    max_bytes: Option<u64>,
     /// Further names or addresses under which the UI may be asked for, with commas between
     #[arg(long, env = "CLEW_ALLOWED_HOSTS", value_delimiter = ',')]
     allowed_hosts: Vec<String>,
@@ -41,6 +59,9 @@ pub(crate) struct Options {
     #[arg(long, env = "CLEW_CONFIG")]
     #[serde(skip)]
     config: Option<PathBuf>,
+    /// What is thinned, and when.
+    #[arg(skip)]
+    retain: Vec<retain::RetainRule>,
     /// What error texts say of how a call ended.
     #[arg(skip)]
     outcome: Vec<rules::OutcomeRule>,
@@ -53,10 +74,13 @@ pub(crate) struct Options {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
+    pub(crate) catalog: Option<PostgresUrl>,
+    pub(crate) store: Option<String>,
+    pub(crate) cache_bytes: u64,
     pub(crate) http: SocketAddr,
     pub(crate) otlp_grpc: SocketAddr,
     pub(crate) otlp_http: SocketAddr,
-    pub(crate) retention: Option<Duration>,
+    pub(crate) retention: Retention,
     pub(crate) allowed_hosts: Vec<String>,
     /// What spans mean.
     pub(crate) rules: Arc<Rules>,
@@ -69,13 +93,23 @@ impl Options {
         let rules = rules::rules(&file.span_name, &file.outcome).map_err(|error| {
             Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
         })?;
+        let retain = retain::rules(&file.retain).map_err(|error| {
+            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
+        })?;
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Ok(Config {
             data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| "clew-data".into()),
+            catalog: self.catalog.or(file.catalog),
+            store: self.store.or(file.store),
+            cache_bytes: self.cache_bytes.or(file.cache_bytes).unwrap_or(4 << 30),
             http: self.http.or(file.http).unwrap_or_else(|| local(4319)),
             otlp_grpc: self.otlp_grpc.or(file.otlp_grpc).unwrap_or_else(|| local(4317)),
             otlp_http: self.otlp_http.or(file.otlp_http).unwrap_or_else(|| local(4318)),
-            retention: self.retention.or(file.retention),
+            retention: Retention {
+                age: self.retention.or(file.retention),
+                most_bytes: self.max_bytes.or(file.max_bytes),
+                rules: retain,
+            },
             allowed_hosts: if self.allowed_hosts.is_empty() { file.allowed_hosts } else { self.allowed_hosts },
             rules: Arc::new(rules),
         })
@@ -111,6 +145,32 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_size(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+/// A number and a unit: B, KiB, MiB, GiB or TiB, or their thousands kB, MB, GB, TB.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no size: write a number and MiB, GiB or TiB, such as 20GiB");
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(at);
+    let bytes: u64 = match unit.trim_start() {
+        "B" => 1,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(bytes).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,8 +191,21 @@ mod tests {
             Options { http: Some("127.0.0.1:2".parse().expect("address")), config: Some(path), ..Options::default() };
         let config = resolved(options);
         assert_eq!(config.http.port(), 2);
-        assert_eq!(config.retention, Some(Duration::from_secs(3 * 86_400)));
+        assert_eq!(config.retention.age, Some(Duration::from_secs(3 * 86_400)));
         assert_eq!(config.otlp_grpc.port(), 4317);
+    }
+
+    #[test]
+    fn sizes_need_a_unit_and_are_not_zero() {
+        assert_eq!(parse_size("4GiB"), Ok(4 << 30));
+        assert_eq!(parse_size("500 MB"), Ok(500_000_000));
+        for wrong in ["", "GiB", "5", "0GiB", "5 gib", "-1MB", "99999999999TiB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+        let file = toml::from_str::<Options>("store = \"s3://b/p\"\ncache-bytes = \"20GiB\"").expect("a file");
+        let config = resolved(file);
+        assert_eq!((config.store.as_deref(), config.cache_bytes), (Some("s3://b/p"), 20 << 30));
+        assert_eq!(resolved(Options::default()).cache_bytes, 4 << 30);
     }
 
     #[test]

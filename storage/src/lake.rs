@@ -1,19 +1,37 @@
 //! Files of the lake: written whole, durable before they are named, deleted when nobody can ask.
 //!
-//! Writing, listing and deleting go through `object_store`, so that a bucket can take the place of
-//! the directory. Its local file system does not fsync (0.13), so that is done here.
+//! ```text
+//!  Lake ─┬─ directory ── put + fsync, pread
+//!        └─ bucket ───── put, or multipart; get_range ── chunks on disk ── Blob
+//! ```
+//! A file has a name that was never used and never will be, so a write may be repeated, and what
+//! was fetched once need not be asked for again.
 
-use std::path::{Path, PathBuf};
+mod address;
+mod bucket;
+mod cache;
+mod directory;
+mod flight;
+mod object;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::scan::ReadError;
 use crate::segment::blob::{Blob, Checksums};
+use crate::store::LAKE_DIR;
+use bucket::Bucket;
+use directory::Directory;
+pub(crate) use flight::FetchError;
+pub(crate) use object::Object;
+
+/// Beside the catalogue.
+pub(crate) const CACHE_DIR: &str = "cache";
+
+/// The object that says which catalogue a prefix belongs to. It is not listed.
+const MARKER: &str = "clew-lake";
 
 /// The file is not there, or not durable: what it was for must not be committed.
 #[derive(Debug, thiserror::Error)]
@@ -23,94 +41,143 @@ pub struct LakeError {
     pub what: String,
 }
 
-/// The directory that holds segment files.
+impl LakeError {
+    fn taken(data_path: &str, owner: &str, id: &str) -> Self {
+        let what =
+            format!("it belongs to the catalogue {owner}, and this is {id}: give each catalogue a place of its own");
+        Self { file: data_path.to_owned(), what }
+    }
+}
+
+/// Where the segment files are. Cheap to clone.
 #[derive(Clone)]
-pub struct Lake {
-    root: PathBuf,
-    objects: Arc<dyn ObjectStore>,
+pub struct Lake(Place);
+
+#[derive(Clone)]
+enum Place {
+    Directory(Directory),
+    Bucket(Arc<Bucket>),
+}
+
+/// What was asked of a bucket since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub gets: u64,
+    pub puts: u64,
+    pub deletes: u64,
+    pub lists: u64,
+    /// Of these, after all attempts.
+    pub failures: u64,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    /// On local disk now.
+    pub cached_bytes: u64,
 }
 
 impl Lake {
-    /// `root` is created if it is missing.
+    /// A directory; created if it is missing.
     pub fn open(root: &Path) -> Result<Self, LakeError> {
-        let failed =
-            |error: &dyn std::fmt::Display| LakeError { file: root.display().to_string(), what: error.to_string() };
-        std::fs::create_dir_all(root).map_err(|error| failed(&error))?;
-        let root = root.canonicalize().map_err(|error| failed(&error))?;
-        let objects = LocalFileSystem::new_with_prefix(&root).map_err(|error| failed(&error))?;
-        Ok(Self { root, objects: Arc::new(objects.with_automatic_cleanup(false)) })
+        Directory::open(root, true).map(Place::Directory).map(Self)
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The lake of a data directory: in the bucket or directory `store` (`s3://bucket/prefix`, `gs://…`,
+    /// `az://…`, `file:///directory`), or in the data directory. Credentials and endpoints come from the
+    /// environment, as `AWS_…`, `GOOGLE_…` and `AZURE_…`. The bucket is not asked for anything yet.
+    pub fn of(data_dir: &Path, store: Option<&str>, cache_bytes: u64) -> Result<Self, LakeError> {
+        match store {
+            None => Self::open(&data_dir.join(LAKE_DIR)),
+            Some(url) => match url.strip_prefix("file://") {
+                Some(path) => Directory::open(Path::new(path), false).map(Place::Directory).map(Self),
+                None => Bucket::open(url, &data_dir.join(CACHE_DIR), cache_bytes).map(Place::Bucket).map(Self),
+            },
+        }
+    }
+
+    /// As DuckLake writes it: a directory or a URL, with a slash at the end.
+    pub fn data_path(&self) -> &str {
+        match &self.0 {
+            Place::Directory(directory) => directory.data_path(),
+            Place::Bucket(bucket) => bucket.data_path(),
+        }
+    }
+
+    /// The directory, where it is one.
+    pub fn root(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::Directory(directory) => Some(directory.root()),
+            Place::Bucket(_) => None,
+        }
+    }
+
+    /// Whether a failed read or write may well work later, and a list costs money.
+    pub fn is_bucket(&self) -> bool {
+        matches!(self.0, Place::Bucket(_))
     }
 
     /// A file of known length and checksums, for reading.
     pub fn blob(&self, path: &str, bytes: u64, checksums: Checksums) -> Result<Blob, ReadError> {
-        Blob::open(&self.root.join(path), path, bytes, checksums)
+        match &self.0 {
+            Place::Directory(directory) => Blob::open(&directory.root().join(path), path, bytes, checksums),
+            Place::Bucket(bucket) => Blob::of_object(Object::new(bucket.clone(), path, bytes), path, checksums),
+        }
     }
 
-    /// Returns once `bytes` are on disk under `path`, relative to the root.
+    /// Returns once `bytes` are durable under `path`, relative to the data path: whole, or not at all.
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<(), LakeError> {
-        let failed = |error: &dyn std::fmt::Display| LakeError { file: path.to_owned(), what: error.to_string() };
-        self.objects.put(&ObjectPath::from(path), bytes.into()).await.map_err(|error| failed(&error))?;
-        let full = self.root.join(path);
-        let root = self.root.clone();
-        tokio::task::spawn_blocking(move || sync_with_parents(&full, &root))
-            .await
-            .map_err(|error| failed(&error))?
-            .map_err(|error| failed(&error))
+        match &self.0 {
+            Place::Directory(directory) => directory.put(path, bytes).await,
+            Place::Bucket(bucket) => bucket.put(path, bytes).await,
+        }
     }
 
-    /// A file that is gone already is fine.
+    /// A whole file, unchecked.
+    pub async fn get(&self, path: &str) -> Result<Bytes, LakeError> {
+        match &self.0 {
+            Place::Directory(directory) => directory.get(path).await,
+            Place::Bucket(bucket) => bucket.get(path).await,
+        }
+    }
+
+    /// A file that is gone already is fine. Nothing of it stays in the cache.
     pub async fn delete(&self, path: &str) -> Result<(), LakeError> {
-        match self.objects.delete(&ObjectPath::from(path)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(LakeError { file: path.to_owned(), what: error.to_string() }),
+        match &self.0 {
+            Place::Directory(directory) => directory.delete(path).await,
+            Place::Bucket(bucket) => bucket.delete(path).await,
         }
     }
 
-    /// Paths relative to the root, with the time of their last change, ns.
+    /// Drops what the cache has of a file: the next read asks the bucket.
+    pub fn forget(&self, path: &str) {
+        if let Place::Bucket(bucket) = &self.0 {
+            bucket.forget(path);
+        }
+    }
+
+    /// Paths relative to the data path, with the time of their last change, ns.
     pub async fn list(&self) -> Result<Vec<(String, i64)>, LakeError> {
-        let failed = |error: object_store::Error| LakeError { file: "list".to_owned(), what: error.to_string() };
-        self.objects
-            .list(None)
-            .map_ok(|object| {
-                (object.location.to_string(), object.last_modified.timestamp_nanos_opt().unwrap_or(i64::MAX))
-            })
-            .try_collect()
-            .await
-            .map_err(failed)
-    }
-}
-
-/// Makes the contents and every name on the way durable.
-fn sync_with_parents(file: &Path, root: &Path) -> std::io::Result<()> {
-    std::fs::File::open(file)?.sync_all()?;
-    let mut directory = file.parent();
-    while let Some(at) = directory {
-        std::fs::File::open(at)?.sync_all()?;
-        if at == root {
-            break;
+        match &self.0 {
+            Place::Directory(directory) => directory.list().await,
+            Place::Bucket(bucket) => bucket.list().await,
         }
-        directory = at.parent();
     }
-    Ok(())
+
+    /// Takes a prefix for the catalogue `id`, or fails where another has it: who deletes files that his
+    /// catalogue does not know must be the only one. A directory in the data directory is under its lock.
+    pub async fn claim(&self, id: &str) -> Result<(), LakeError> {
+        match &self.0 {
+            Place::Directory(directory) => directory.claim(id),
+            Place::Bucket(bucket) => bucket.claim(id).await,
+        }
+    }
+
+    /// None for a directory.
+    pub fn figures(&self) -> Option<Figures> {
+        match &self.0 {
+            Place::Directory(_) => None,
+            Place::Bucket(bucket) => Some(bucket.figures()),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn files_come_and_go() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let lake = Lake::open(&dir.path().join("lake")).expect("opened");
-        lake.put("main/spans/a.parquet", Bytes::from_static(b"abc")).await.expect("written");
-        assert_eq!(std::fs::read(lake.root().join("main/spans/a.parquet")).expect("read"), b"abc");
-        assert_eq!(lake.list().await.expect("listed")[0].0, "main/spans/a.parquet");
-        lake.delete("main/spans/a.parquet").await.expect("deleted");
-        lake.delete("main/spans/a.parquet").await.expect("deleted twice");
-        assert!(lake.list().await.expect("listed").is_empty());
-    }
-}
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Parquet and tantivy check little on read, so every file has a CRC-32 per block of
 //! [`BLOCK_BYTES`], kept in the catalogue, apart from the file. A read fetches whole blocks and
-//! checks them; 32 KiB take about 3 µs.
+//! checks them; 32 KiB take about 3 µs. What came out of a bucket or its cache and does not hold is
+//! fetched once more before it is an error.
 
 use std::fs::File;
 use std::io;
@@ -12,6 +13,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+use crate::fault;
+use crate::lake::{FetchError, Object};
 use crate::scan::ReadError;
 
 pub const BLOCK_BYTES: usize = 32 << 10;
@@ -35,13 +38,25 @@ impl Checksums {
     }
 }
 
+/// What a library made an I/O error of on its way.
+pub(super) fn cause(error: &io::Error) -> Option<ReadError> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref::<ReadError>().cloned().or_else(|| cause(inner.downcast_ref::<io::Error>()?))
+}
+
 /// An immutable file of known length and checksums.
 #[derive(Debug)]
 pub struct Blob {
-    file: File,
+    source: Source,
     name: String,
     len: u64,
     checksums: Checksums,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Object(Object),
 }
 
 impl Blob {
@@ -50,12 +65,25 @@ impl Blob {
         let failed = |error: io::Error| ReadError::Io { file: name.to_owned(), what: error.to_string() };
         let file = File::open(path).map_err(failed)?;
         let found = file.metadata().map_err(failed)?.len();
-        let blocks = len.div_ceil(BLOCK_BYTES as u64);
-        if found != len || checksums.0.len() as u64 != blocks {
-            let what = format!("{found} bytes and {} checksums where {len} bytes were written", checksums.0.len());
+        if found != len {
+            let what = format!("{found} bytes where {len} bytes were written");
             return Err(ReadError::Damaged { file: name.to_owned(), what });
         }
-        Ok(Self { file, name: name.to_owned(), len, checksums })
+        Self::new(Source::File(file), name, len, checksums)
+    }
+
+    /// Asks for nothing yet: an object that is shorter is noticed when it is read.
+    pub(crate) fn of_object(object: Object, name: &str, checksums: Checksums) -> Result<Self, ReadError> {
+        let len = object.len();
+        Self::new(Source::Object(object), name, len, checksums)
+    }
+
+    fn new(source: Source, name: &str, len: u64, checksums: Checksums) -> Result<Self, ReadError> {
+        if checksums.0.len() as u64 != len.div_ceil(BLOCK_BYTES as u64) {
+            let what = format!("{} checksums of {len} bytes", checksums.0.len());
+            return Err(ReadError::Damaged { file: name.to_owned(), what });
+        }
+        Ok(Self { source, name: name.to_owned(), len, checksums })
     }
 
     pub fn name(&self) -> &str {
@@ -82,16 +110,50 @@ impl Blob {
         let block = BLOCK_BYTES as u64;
         let from = range.start / block * block;
         let to = (range.end.div_ceil(block) * block).min(self.len);
-        let mut read = vec![0; (to - from) as usize];
-        self.file
-            .read_exact_at(&mut read, from)
-            .map_err(|error| ReadError::Io { file: self.name.clone(), what: error.to_string() })?;
-        for (bytes, number) in read.chunks(BLOCK_BYTES).zip((from / block) as usize..) {
-            if crc32fast::hash(bytes) != self.checksums.0[number] {
+        let read = self.read_blocks(from..to).or_else(|error| match (&self.source, &error) {
+            (Source::Object(object), ReadError::Damaged { .. }) => {
+                object.forget(from..to);
+                // Nobody else shall trip over it.
+                self.read_blocks(from..to).inspect_err(|_| object.forget(from..to))
+            }
+            _ => Err(error),
+        })?;
+        Ok(read.slice((range.start - from) as usize..(range.end - from) as usize))
+    }
+
+    /// Whole blocks, checked.
+    fn read_blocks(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
+        let io = |what: String| ReadError::Io { file: self.name.clone(), what };
+        let first = (range.start / BLOCK_BYTES as u64) as usize;
+        let read = match &self.source {
+            Source::File(file) => {
+                let mut read = vec![0; (range.end - range.start) as usize];
+                file.read_exact_at(&mut read, range.start).map_err(|error| io(error.to_string()))?;
+                Bytes::from(read)
+            }
+            Source::Object(object) => object.read(range).map_err(|error| match error {
+                FetchError::Gone => self.damaged(error.to_string()),
+                FetchError::Failed(what) => io(what),
+            })?,
+        };
+        for (bytes, number) in read.chunks(BLOCK_BYTES).zip(first..) {
+            if crc32fast::hash(bytes) != self.checksums.0[number] && !fault::planted("bug.skip-crc") {
                 return Err(self.damaged(format!("checksum of block {number} does not hold")));
             }
         }
-        Ok(Bytes::from(read).slice((range.start - from) as usize..(range.end - from) as usize))
+        Ok(read)
+    }
+
+    /// Says what will be read soon: a bucket is asked for it at once, and in few requests.
+    pub fn prefetch(&self, ranges: impl IntoIterator<Item = Range<u64>>) {
+        if let Source::Object(object) = &self.source {
+            object.prefetch(ranges);
+        }
+    }
+
+    /// Whether reading is worth planning.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.source, Source::Object(_))
     }
 
     /// Reads the whole file, block by block; the first damage found.

@@ -1,12 +1,14 @@
 //! From the live buffer to segments: encode, write, commit, switch the view.
 
+use arrow::datatypes::SchemaRef;
 use hashbrown::HashSet;
 
 use super::*;
 use crate::catalog::{Change, NewSegment};
+use crate::fault;
 use crate::lake::LakeError;
 use crate::segment::blob::Checksums;
-use crate::segment::{self, EncodeError, Encoded, Segment, SegmentMeta};
+use crate::segment::{self, EncodeError, Encoded, RewriteError, Segment, SegmentMeta};
 
 /// Nothing was changed; what was to be written is where it was.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,19 @@ pub enum WriteError {
     Read(#[from] crate::scan::ReadError),
     #[error("a thread ended early: {0}")]
     Thread(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Quiet(#[from] quiet::Ended),
+    #[error(transparent)]
+    Injected(#[from] fault::Injected),
+}
+
+impl From<RewriteError> for WriteError {
+    fn from(error: RewriteError) -> Self {
+        match error {
+            RewriteError::Read(error) => Self::Read(error),
+            RewriteError::Encode(error) => Self::Encode(error),
+        }
+    }
 }
 
 impl Store {
@@ -33,19 +48,23 @@ impl Store {
         tokio::spawn(async move { store.flush_whole().await }).await?
     }
 
-    async fn flush_whole(&self) -> Result<u64, WriteError> {
+    pub(super) async fn flush_whole(&self) -> Result<u64, WriteError> {
         let _alone = self.flushing.lock().await;
         self.settle().await?;
         let sequence = self.freeze().await;
         if sequence == self.checkpoint.load(Ordering::SeqCst) {
             return Ok(0);
         }
+        fault::point("flush.frozen")?;
         // Requests without rows leave nothing to write, but the log must let go of them too.
         let written = self.write_frozen().await?;
         let rows = written.iter().map(|segment| segment.meta.rows).sum();
         *self.unsettled.lock() = Some(sequence);
-        let segments = self.commit(written, Vec::new(), Some(sequence)).await?;
-        self.committed(sequence, segments);
+        fault::point("flush.before-commit")?;
+        let checkpoint = Some(sequence).filter(|_| !fault::planted("bug.lose-checkpoint"));
+        let committed = self.commit(written, Vec::new(), checkpoint).await?;
+        fault::point("flush.after-commit")?;
+        self.committed(sequence, |view| add(view, committed.segments));
         tracing::debug!(rows, sequence, "flushed");
         Ok(rows)
     }
@@ -54,27 +73,25 @@ impl Store {
     /// catalogue tells; else its rows would be written twice.
     async fn settle(&self) -> Result<(), WriteError> {
         let Some(sequence) = *self.unsettled.lock() else { return Ok(()) };
-        // What a merge has committed and not yet shown would look like ours.
-        let _no_merge = self.maintenance.lock().await;
-        if self.catalog.checkpoint().await? == sequence {
-            let view = self.view.load_full();
-            let known: HashSet<i64> = view.segments().map(|segment| segment.meta().id).collect();
-            let new = self.catalog.segments().await?.into_iter().filter(|meta| !known.contains(&meta.id));
-            let segments = new.map(|meta| Arc::new(Segment::new(meta, &self.lake, self.cache.clone()))).collect();
-            self.committed(sequence, segments);
+        let _publishing = self.publishing.lock().await;
+        if self.catalog.checkpoint().await? == sequence && !fault::planted("bug.skip-settle") {
+            let difference = self.difference(self.catalog.segments().await?);
+            self.committed(sequence, |view| difference.apply(view));
         }
         *self.unsettled.lock() = None;
         Ok(())
     }
 
     /// The frozen rows are in these segments now.
-    fn committed(&self, sequence: u64, segments: Vec<Arc<Segment>>) {
+    fn committed(&self, sequence: u64, show: impl FnOnce(&mut View)) {
         self.change(|view| {
             for table in Table::ALL {
                 view.table_mut(table).frozen.clear();
             }
-            add(view, segments);
+            show(view);
         });
+        // What it returns has nobody to go to: only a kill or a pause makes sense here.
+        let _ = fault::point("flush.before-checkpoint");
         self.checkpoint.store(sequence, Ordering::SeqCst);
         *self.unsettled.lock() = None;
         if let Some(wal) = self.wal.get() {
@@ -101,11 +118,16 @@ impl Store {
         Ok(written)
     }
 
+    pub(super) async fn discard_all(&self, written: &[Written]) {
+        for one in written {
+            self.discard(&one.meta).await;
+        }
+    }
+
     /// Deletes files that will not be committed. Where that fails too, the sweep finds them.
     async fn discard(&self, meta: &SegmentMeta) {
-        for path in [&meta.parquet, &meta.index] {
-            let _ = self.lake.delete(&path.to_string_lossy()).await;
-        }
+        let deletes = [&meta.parquet, &meta.index].map(|path| async { self.lake.delete(&path.to_string_lossy()).await });
+        futures::future::join_all(deletes).await;
     }
 
     /// Sets the live rows apart; the last sequence that they hold.
@@ -129,11 +151,25 @@ impl Store {
         if batches.is_empty() {
             return Ok(None);
         }
-        let schema = segment::file_schema(table, |column| self.catalog.field_id(table, column));
+        let schema = self.file_schema(table);
         let encoded = tokio::task::spawn_blocking(move || segment::encode(table, schema, &batches)).await??;
-        let Some(encoded) = encoded else { return Ok(None) };
-        let name = format!("{}/{:016x}-{:016x}", folder(table), encoded.min_time, random());
-        let Encoded { parquet, parquet_footer, index, rows, min_time, max_time } = encoded;
+        match encoded {
+            Some(encoded) => self.put_segment(encoded, Vec::new()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As the lake numbers the columns now.
+    pub(super) fn file_schema(&self, table: Table) -> SchemaRef {
+        segment::file_schema(table, |column| self.catalog.field_id(table, column))
+    }
+
+    /// Writes files; `thinned` are the tail rules that the rows were judged by. What is written is garbage
+    /// until committed.
+    pub(super) async fn put_segment(&self, encoded: Encoded, thinned: Vec<u64>) -> Result<Written, WriteError> {
+        let name = format!("{}/{:016x}-{:016x}", folder(encoded.table), encoded.min_time, random());
+        let pending = Pending::new(&self.pending, &name);
+        let Encoded { table, parquet, parquet_footer, index, rows, columns, min_time, max_time } = encoded;
         let meta = SegmentMeta {
             id: 0, // given by the catalogue
             table,
@@ -141,44 +177,92 @@ impl Store {
             index: format!("{name}.index").into(),
             parquet_bytes: parquet.len() as u64,
             index_bytes: index.len() as u64,
-            rows: rows.num_rows() as u64,
+            rows,
             min_time,
             max_time,
             parquet_checksums: Checksums::of(&parquet),
             index_checksums: Checksums::of(&index),
+            thinned,
         };
         let put = async {
+            fault::point("segment.before-parquet")?;
             self.lake.put(&format!("{name}.parquet"), parquet.into()).await?;
-            self.lake.put(&format!("{name}.index"), index.into()).await
+            fault::point("segment.after-parquet")?;
+            self.lake.put(&format!("{name}.index"), index.into()).await?;
+            Ok::<(), WriteError>(fault::point("segment.after-index")?)
         };
         if let Err(error) = put.await {
             self.discard(&meta).await;
-            return Err(error.into());
+            return Err(error);
         }
-        Ok(Some(Written { segment: NewSegment::new(&meta, parquet_footer, &rows), meta }))
+        Ok(Written { segment: NewSegment::measured(&meta, parquet_footer, columns), meta, _pending: pending })
     }
 
-    /// One catalogue transaction; the segments as they now are.
+    /// One catalogue transaction; the segments as they now are. Hold what it gives until the view shows them.
     pub(super) async fn commit(
         &self,
         written: Vec<Written>,
         remove: Vec<i64>,
         checkpoint: Option<u64>,
-    ) -> Result<Vec<Arc<Segment>>, WriteError> {
+    ) -> Result<Committed<'_>, WriteError> {
+        self.commit_change(written, Change { remove, checkpoint, ..Change::default() }).await
+    }
+
+    /// The same for segments of which no row goes, but which were judged: by id, and by which rule.
+    pub(super) async fn commit_marked(
+        &self,
+        written: Vec<Written>,
+        remove: Vec<i64>,
+        mark: Vec<(i64, u64)>,
+    ) -> Result<Committed<'_>, WriteError> {
+        self.commit_change(written, Change { remove, mark, ..Change::default() }).await
+    }
+
+    async fn commit_change(&self, written: Vec<Written>, change: Change) -> Result<Committed<'_>, WriteError> {
         let add = written.iter().map(|written| written.segment.clone()).collect();
-        let committed = self.catalog.commit(Change { add, remove, checkpoint }).await?;
+        let publishing = self.publishing.lock().await;
+        let committed = self.catalog.commit(Change { add, ..change }).await?;
         let segments = written.into_iter().zip(committed.segment_ids).map(|(written, id)| {
             let meta = SegmentMeta { id, ..written.meta };
             Arc::new(Segment::new(meta, &self.lake, self.cache.clone()))
         });
-        Ok(segments.collect())
+        Ok(Committed { segments: segments.collect(), _publishing: publishing })
     }
+}
+
+/// Segments that the catalogue has and the view has not yet.
+pub(super) struct Committed<'a> {
+    pub(super) segments: Vec<Arc<Segment>>,
+    _publishing: tokio::sync::MutexGuard<'a, ()>,
 }
 
 /// A segment whose files are on disk.
 pub(super) struct Written {
     pub(super) meta: SegmentMeta,
     segment: NewSegment,
+    _pending: Pending,
+}
+
+/// Names (without extension) of files that may be on disk and are not yet committed: no orphans.
+pub(super) type PendingNames = Arc<Mutex<HashSet<String>>>;
+
+/// Keeps a name among the pending while the write may still be committed.
+struct Pending {
+    names: PendingNames,
+    name: String,
+}
+
+impl Pending {
+    fn new(names: &PendingNames, name: &str) -> Self {
+        names.lock().insert(name.to_owned());
+        Self { names: names.clone(), name: name.to_owned() }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.names.lock().remove(&self.name);
+    }
 }
 
 /// Where a table's files are, relative to the lake's directory: DuckLake's `schema/table`.
@@ -193,7 +277,7 @@ pub(super) fn add(view: &mut View, segments: Vec<Arc<Segment>>) {
 }
 
 /// Sets files of one time apart; a clash would fail at the catalogue's unique path.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
 }
