@@ -27,12 +27,23 @@ const SETTLED_AFTER: Duration = Duration::from_secs(30);
 impl Engine {
     /// The trace; None where no span of it is stored.
     pub async fn trace(&self, id: TraceId) -> Result<Option<Trace>, QueryError> {
-        Ok(self.traces(&[id]).await?.pop())
+        Ok(self.trace_or_notes(id).await?.ok())
+    }
+
+    /// The trace; or, where no span of it was found, what to say of that: it may be in what could not be
+    /// read. Asking a second time would not do, for a bucket that failed may answer then.
+    pub async fn trace_or_notes(&self, id: TraceId) -> Result<Result<Trace, Notes>, QueryError> {
+        let (mut traces, notes) = self.traces_and_notes(&[id]).await?;
+        Ok(traces.pop().ok_or(notes))
     }
 
     /// Traces in the order asked, those left out of which no span is stored. All their spans together
     /// are at most [`crate::Limits::trace_spans`].
     pub async fn traces(&self, ids: &[TraceId]) -> Result<Vec<Trace>, QueryError> {
+        Ok(self.traces_and_notes(ids).await?.0)
+    }
+
+    async fn traces_and_notes(&self, ids: &[TraceId]) -> Result<(Vec<Trace>, Notes), QueryError> {
         let (ids, most, now) = (ids.to_vec(), self.limits().trace_spans, self.now());
         self.run(move |snapshot, deadline| {
             let mut found = Found::new(&ids, most);
@@ -46,7 +57,7 @@ impl Engine {
                 found.distinct.tell_of_cut(id, spans.len(), &mut notes);
                 traces.push(assemble(id, spans, notes, now));
             }
-            Ok(traces)
+            Ok((traces, notes))
         })
         .await
     }

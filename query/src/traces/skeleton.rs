@@ -70,6 +70,11 @@ const COLUMNS: &[&str] = &[
 impl Engine {
     /// The trace without its attributes, in much less time; None where no span of it is stored.
     pub async fn skeleton(&self, id: TraceId) -> Result<Option<Skeleton>, QueryError> {
+        Ok(self.skeleton_or_notes(id).await?.ok())
+    }
+
+    /// The skeleton, or as in [`Self::trace_or_notes`] what to say where no span was found.
+    pub async fn skeleton_or_notes(&self, id: TraceId) -> Result<Result<Skeleton, Notes>, QueryError> {
         let (most, now) = (self.limits().trace_spans, self.now());
         self.run(move |snapshot, deadline| {
             let mut bones = Bones::read(snapshot, deadline, id, most, COLUMNS)?;
@@ -78,7 +83,7 @@ impl Engine {
                 bones = Bones::read(snapshot, deadline, id, most, SPAN_COLUMNS)?;
             }
             deadline.check()?;
-            Ok((!bones.spans.is_empty()).then(|| bones.assemble(id, now)))
+            Ok(if bones.spans.is_empty() { Err(bones.notes) } else { Ok(bones.assemble(id, now)) })
         })
         .await
     }

@@ -76,10 +76,10 @@ pub(crate) async fn trace(
     Query(asked): Query<ViewParams>,
 ) -> Result<Response, ApiError> {
     if asked.view == Some(View::Skeleton) {
-        let skeleton = state.engine.skeleton(id).await?.ok_or_else(|| unknown(id))?;
+        let skeleton = state.engine.skeleton_or_notes(id).await?.map_err(|notes| unknown(id, &notes.warnings))?;
         return Ok(answer::json(skeleton, |skeleton, out| serde_json::to_writer(out, &SkeletonJson::from(skeleton))));
     }
-    let trace = state.engine.trace(id).await?.ok_or_else(|| unknown(id))?;
+    let trace = state.engine.trace_or_notes(id).await?.map_err(|notes| unknown(id, &notes.warnings))?;
     Ok(answer::json(trace, |trace, out| serde_json::to_writer(out, &TraceJson::of(trace))))
 }
 
@@ -92,8 +92,16 @@ pub(crate) enum TraceAnswer<'a> {
     Skeleton(SkeletonJson<'a>),
 }
 
-fn unknown(id: TraceId) -> ApiError {
-    ApiError::not_found(format!("there is no trace {id}"))
+/// 404, which says what could not be read: it may have held the trace.
+fn unknown(id: TraceId, unread: &[String]) -> ApiError {
+    not_among(format!("there is no trace {id}"), unread)
+}
+
+fn not_among(what: String, unread: &[String]) -> ApiError {
+    match unread {
+        [] => ApiError::not_found(what),
+        unread => ApiError::not_found(format!("{what}; not all could be read: {}", unread.join("; "))),
+    }
 }
 
 /// One span with everything that was sent.
@@ -107,7 +115,7 @@ pub(crate) async fn span(
     let (Id(trace_id), Id(span_id)) = ids;
     let (spans, notes) = state.engine.spans_of(trace_id, span_id).await?;
     if spans.is_empty() {
-        return Err(ApiError::not_found(format!("there is no span {span_id} in trace {trace_id}")));
+        return Err(not_among(format!("there is no span {span_id} in trace {trace_id}"), &notes.warnings));
     }
     Ok(Json(LoneSpans::of(&spans, notes)).into_response())
 }

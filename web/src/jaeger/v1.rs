@@ -183,8 +183,11 @@ pub(crate) async fn trace(
     let asked = asked(query)?;
     search::v1_window(&asked.pairs)?;
     let id = trace_id(&id).ok_or_else(|| Failed::bad(format!("{} is not a trace id", super::golang::quoted(&id))))?;
-    let found = state.engine.trace(id).await?;
-    let trace = found.ok_or_else(|| Failed { status: StatusCode::NOT_FOUND, message: NOT_FOUND.to_owned() })?;
+    let found = state.engine.trace_or_notes(id).await?;
+    let trace = found.map_err(|notes| {
+        let message = [NOT_FOUND.to_owned()].into_iter().chain(notes.warnings).collect::<Vec<_>>().join("; ");
+        Failed { status: StatusCode::NOT_FOUND, message }
+    })?;
     Ok(answer::json(trace, move |trace, out| write(&Envelope::new([shown(trace)], 0), asked.pretty, out)))
 }
 

@@ -115,7 +115,11 @@ pub(crate) async fn trace(
 ) -> Result<Response, Failed> {
     search::v3_window(&asked(query)?)?;
     let id = trace_id(&id).ok_or_else(|| "malformed parameter trace_id: want hex digits".to_owned())?;
-    let trace: Trace = state.engine.trace(id).await?.ok_or_else(Failed::not_found)?;
+    let trace: Trace = state.engine.trace_or_notes(id).await?.map_err(|notes| {
+        let missing = Failed::not_found();
+        let said = [missing.message].into_iter().chain(notes.warnings).collect::<Vec<_>>();
+        Failed::new(missing.status, said.join("; "))
+    })?;
     Ok(answer::json(trace, |trace, out| {
         serde_json::to_writer(out, &Answer { result: Spans { resource_spans: to_otlp::resource_spans(trace) } })
     }))
