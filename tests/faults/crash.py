@@ -78,7 +78,7 @@ def bugs(report):
     must_fail(report, 'ack before the log is written', once, 'wal.before-write', 'bug.ack-before-wal=on')
     must_fail(report, 'checkpoint that is not committed', once, 'wal.after-sync', 'bug.lose-checkpoint=on', 200)
     must_fail(report, 'merge that keeps its sources', once, 'merge.after-commit', 'bug.keep-sources=on')
-    must_fail(report, 'clearing of live files', once, 'clear.orphan', 'bug.clear-live=on', 2)
+    must_fail(report, 'clearing of live files', once, 'clear.orphan', 'bug.clear-live=on', 8)
 
 
 def once(point, bug, at=None):

@@ -21,7 +21,7 @@ MEMORY, CORES = 1 << 30, 0.5
 RSS_SHARE, P99_LIMIT_S, GOODPUT_SHARE = 0.8, 0.25, 0.9
 SPANS = 100
 # Clients that keep the server just busy, and ten times as many.
-FEW, MANY = 4, 40
+FEW, MANY = 4, 200
 
 
 def main():
