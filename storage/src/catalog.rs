@@ -381,11 +381,21 @@ struct Held<'a> {
 
 impl Held<'_> {
     async fn end<T>(mut self, result: Result<T, CatalogError>) -> Result<T, CatalogError> {
-        let lost = matches!(result, Err(CatalogError::Disk(_))) && db::is_postgres(&self.connection);
+        let lost = match &result {
+            Ok(_) => false,
+            Err(CatalogError::Disk(_)) if db::is_postgres(&self.connection) => true,
+            Err(_) => !self.begins().await,
+        };
         if !lost && self.is_idle().await {
             *self.link = Some(Some(self.connection));
         }
         result
+    }
+
+    /// After a commit that failed with EIO, SQLite has ended the transaction and sqlx (0.9) believes in it
+    /// for ever.
+    async fn begins(&mut self) -> bool {
+        within(async { Ok(db::begin_read(&mut self.connection).await?.rollback().await?) }).await.is_ok()
     }
 
     /// A transaction that was left is rolled back with the next statement: until then its locks would

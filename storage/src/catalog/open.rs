@@ -10,8 +10,8 @@ use super::db::{self, Connection};
 use super::{CatalogError, SEGMENT_FORMAT, ddl, digest, lake, list, state, views};
 use crate::schema::Table;
 
-/// Layout of our own tables that this version writes.
-pub(super) const FORMAT_VERSION: u64 = 1;
+/// Layout of our own tables that this version writes. Since 2 values of `clew_state` carry checksums.
+pub(super) const FORMAT_VERSION: u64 = 2;
 
 /// Makes the database what `wanted` says, in one transaction; what is there already stays.
 pub(super) async fn prepare(
@@ -105,7 +105,7 @@ async fn verify(connection: &mut Connection, data_path: &str, shared: bool, ours
 /// What a later version wrote is refused before anything is changed.
 pub(super) async fn verify_versions(connection: &mut Connection, ours: bool) -> Result<(), CatalogError> {
     if ours {
-        let format = state::get(connection, state::FORMAT).await?.unwrap_or(FORMAT_VERSION);
+        let format = state::get(connection, state::FORMAT).await?.unwrap_or(1);
         if format > FORMAT_VERSION {
             let (found, known) = (format.to_string(), FORMAT_VERSION.to_string());
             return Err(CatalogError::Newer { what: "format", found, known });

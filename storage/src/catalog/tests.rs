@@ -165,7 +165,7 @@ on_both! {
         };
         let newer = spoilt("UPDATE ducklake_metadata SET value = '1.1-dev1' WHERE key = 'version'").await;
         assert!(matches!(newer, CatalogError::Newer { .. }), "{newer}");
-        let newer = spoilt("UPDATE clew_state SET value = '2' WHERE name = 'format'").await;
+        let newer = spoilt("UPDATE clew_state SET value = '99' WHERE name = 'format'").await;
         assert!(matches!(newer, CatalogError::Newer { .. }), "{newer}");
         let older = spoilt("UPDATE ducklake_metadata SET value = '0.3' WHERE key = 'version'").await;
         assert!(matches!(older, CatalogError::Foreign(_)), "{older}");

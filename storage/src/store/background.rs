@@ -109,6 +109,10 @@ impl Store {
     /// A crash came between writing and committing; or another program is about to commit, so only old ones go.
     async fn clear_orphans(&self) -> Result<(), WriteError> {
         self.lake.claim(&self.catalog.id().await?).await?;
+        // A catalogue that was damaged may have forgotten files that it had: nobody can get them back then.
+        if self.losses.get().is_none_or(|losses| !losses.is_empty()) {
+            return Ok(());
+        }
         let oldest = self.settings.clock.now().saturating_sub(grace());
         let found = self.lake.list().await?;
         let old: Vec<String> =

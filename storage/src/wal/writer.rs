@@ -136,7 +136,7 @@ impl Writer {
     fn answer_early(&self, reply: oneshot::Sender<Result<u64, WalError>>) -> oneshot::Sender<Result<u64, WalError>> {
         answer(reply, Ok(self.next + self.group.records.len() as u64));
         // Or the client would not hear of it before the fault that follows.
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(std::time::Duration::from_millis(50));
         oneshot::channel().0
     }
 
