@@ -17,6 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+try:
+    import duckdb
+    from duckdb_extensions import import_extension
+except ImportError:
+    duckdb = None
+
 from faults.bugs import must_fail
 from harness import http
 from harness.ledger import ACKED, REFUSED, SPANS, Ledger, Load, requests
@@ -85,6 +91,10 @@ def basics(report, world, _):
         report.case('the cache goes while it is read', cache_goes, clew, ledger)
         report.case('the bucket holds what the catalogue names', same_files, world, clew, 'basics')
         report.case('another catalogue is refused the prefix', second_catalogue, world)
+        if duckdb:
+            report.case('DuckDB reads the lake out of the bucket', read_by_duckdb, world, clew, ledger)
+        else:
+            report.skip('DuckDB reads the lake out of the bucket', 'this Python has no duckdb')
         clew.stop()
         report.case('clew check reads the bucket', checked, world, clew, 'basics')
         report.case('clew check finds a flipped bit in it', flipped, world, clew, 'basics')
@@ -135,6 +145,21 @@ def second_catalogue(world):
          '--http', '127.0.0.1:0', '--otlp-grpc', '127.0.0.1:0', '--otlp-http', '127.0.0.1:0'],
         env={**os.environ, **world.server.environment(world.proxy.url)}, capture_output=True, text=True, timeout=30)
     assert with_error.returncode == 1 and 'place of its own' in with_error.stderr, (with_error.returncode, with_error.stderr[-500:])
+
+
+def read_by_duckdb(world, clew, ledger):
+    for extension in ('httpfs', 'sqlite_scanner', 'ducklake'):
+        import_extension(extension)
+    database = duckdb.connect(config={'autoload_known_extensions': False, 'autoinstall_known_extensions': False})
+    for extension in ('httpfs', 'sqlite_scanner', 'ducklake'):
+        database.load_extension(extension)
+    database.execute(f"""CREATE SECRET (TYPE s3, KEY_ID '{gateway.ACCESS}', SECRET '{gateway.SECRET}', REGION '{gateway.REGION}',
+        ENDPOINT '127.0.0.1:{world.proxy.port}', URL_STYLE 'path', USE_SSL false)""")
+    database.execute(f"ATTACH 'ducklake:sqlite:{clew.data}/catalog.db' AS lake (READ_ONLY)")
+    clew.flush()
+    spans = sum(sent.rows for sent in ledger.requests if sent.signal == 'traces')
+    found = database.execute('SELECT count(DISTINCT span_id), count(*) FROM lake.spans').fetchone()
+    assert found == (spans, spans), f'{found} of {spans}'
 
 
 def checked(world, clew, prefix):
