@@ -49,6 +49,7 @@ pub const POINTS: &[&str] = &[
     "clear.before-delete",
     "clear.after-delete",
     "clear.orphan",
+    "backup.before-log",
     "backup.after-log",
     "backup.after-catalog",
     "backup.before-file",

@@ -3,4 +3,5 @@
 mod api;
 mod compat;
 mod sockets;
+mod usage;
 mod world;

@@ -74,6 +74,10 @@ fn only_what_is_surely_half_a_backup_is_removed() {
     second.finish().expect("named");
     assert!(to.join(CATALOG_FILE).is_file());
 
-    fs::create_dir(dir.path().join("other.partial")).expect("made");
+    let other = dir.path().join("other.partial");
+    fs::create_dir(&other).expect("made");
+    fs::write(other.join("letter"), "mine").expect("written");
     assert!(refusal(&dir.path().join("other")).contains("no unfinished backup"));
+    fs::write(other.join(CATALOG_FILE), "a catalogue").expect("written");
+    assert!(refusal(&dir.path().join("other")).contains("a whole data directory"));
 }

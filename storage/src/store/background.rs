@@ -115,8 +115,12 @@ impl Store {
         }
         let oldest = self.settings.clock.now().saturating_sub(grace());
         let found = self.lake.list().await?;
-        let old: Vec<String> =
-            found.into_iter().filter(|(_, changed)| *changed < oldest).map(|(path, _)| path).collect();
+        // After the list and before the catalogue is asked: what was being written, however slowly, is still
+        // pending, or known by then.
+        let pending = self.pending.lock().clone();
+        let is_pending = |path: &str| pending.iter().any(|name| path.starts_with(name.as_str()));
+        let old = found.into_iter().filter(|(path, changed)| *changed < oldest && !is_pending(path));
+        let old: Vec<String> = old.map(|(path, _)| path).collect();
         if old.is_empty() {
             return Ok(());
         }

@@ -96,7 +96,7 @@ impl Store {
         let store = self.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let now = store.settings.clock.now();
-            let mut backlog = replay::Backlog::new(store.clone(), decode);
+            let mut backlog = replay::Backlog::new(store.clone(), checkpoint, decode);
             let opened = Wal::open(Arc::new(files), settings, checkpoint, now, |replayed| match replayed {
                 Replayed::Seen { received, hash } => {
                     store.requests.lock().window.insert(hash, received);

@@ -120,12 +120,17 @@ pub(super) struct Backlog {
     runtime: tokio::runtime::Handle,
     records: Vec<(u64, Request)>,
     bytes: usize,
+    /// Where the log was begun to be read.
+    checkpoint: u64,
+    /// Losses are written down.
+    told: bool,
 }
 
 impl Backlog {
     /// On a thread that may block, of a runtime.
-    pub(super) fn new(store: Arc<Store>, decode: Arc<dyn Decode>) -> Self {
-        Self { store, decode, runtime: tokio::runtime::Handle::current(), records: Vec::new(), bytes: 0 }
+    pub(super) fn new(store: Arc<Store>, checkpoint: u64, decode: Arc<dyn Decode>) -> Self {
+        let runtime = tokio::runtime::Handle::current();
+        Self { store, decode, runtime, records: Vec::new(), bytes: 0, checkpoint, told: false }
     }
 
     pub(super) fn push(&mut self, sequence: u64, request: Request) -> Result<(), String> {
@@ -149,6 +154,10 @@ impl Backlog {
             if store.chapters.missing(*sequence).is_some() {
                 self.runtime.block_on(store.open_chapters(*sequence)).map_err(|error| error.to_string())?;
             }
+            if !self.told && *sequence > store.last_sequence() + 1 {
+                self.tell_losses()?;
+                self.told = true;
+            }
             store.restore(*sequence, request, rows);
             // The flusher is at it since the buffer was large enough for a segment.
             if store.is_crowded()
@@ -158,6 +167,16 @@ impl Backlog {
             }
         }
         Ok(())
+    }
+
+    /// What is missing is written down before a flush can move the checkpoint past it: else a kill before
+    /// the end of the log would leave the loss untold for ever. The log says at its end what is missing, so
+    /// it is read once more, which only damage asks for.
+    fn tell_losses(&self) -> Result<(), String> {
+        let directory = &self.store.settings.data_dir;
+        let files = crate::wal::Disk::new(directory.join(WAL_DIR)).map_err(|error| error.to_string())?;
+        let found = crate::wal::verify(&files, self.checkpoint, |_| Ok(())).map_err(|error| error.to_string())?;
+        losses::record(directory, &found.damage).map(drop).map_err(|error| format!("{LOSSES_FILE}: {error}"))
     }
 
     /// Rows of each request, in order.
@@ -185,3 +204,6 @@ impl Backlog {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
