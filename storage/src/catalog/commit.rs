@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::columns::Kind;
-use super::digest::Digest;
 use super::db::{self, Connection};
+use super::digest::Digest;
 use super::lake::{self, signed};
 use super::stats::{self, FileColumn};
 use super::{
-    CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, Writer, foreign, state, text, thinned,
-    writers,
+    CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, Writer, foreign, state, text,
+    thinned, writers,
 };
 use crate::fault;
 use crate::schema::Table;
