@@ -1,7 +1,7 @@
 //! Writes the two files of a segment batch by batch: memory holds the files in the making, not the rows.
 
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch, interleave_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
@@ -53,12 +53,37 @@ impl From<ArrowError> for RewriteError {
     }
 }
 
-/// Orders rows and encodes them; None where there are none. CPU-bound.
+/// Rows of a flush that are put in order at once. Each piece costs a look at every batch's dictionaries.
+const PIECE_ROWS: usize = 65_536;
+
+/// Orders rows and encodes them; None where there are none. CPU-bound. The rows are not copied as a whole.
 pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Result<Option<Encoded>, EncodeError> {
-    let rows = order::ordered(table, batches)?;
-    let mut encoder = Encoder::new(table, schema)?;
-    encoder.push(&rows)?;
-    encoder.finish()
+    let columns = order::key_columns(table);
+    let keys = batches.iter().map(|batch| super::project(batch, columns)).collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = keys.first() else { return Ok(None) };
+    let keys = concat_batches(&first.schema(), &keys)?;
+    let mut ends: Vec<usize> = Vec::with_capacity(batches.len());
+    for batch in batches {
+        ends.push(ends.last().unwrap_or(&0) + batch.num_rows());
+    }
+    let place = |row: &u32| {
+        let row = *row as usize;
+        let batch = ends.partition_point(|end| *end <= row);
+        (batch, row - if batch == 0 { 0 } else { ends[batch - 1] })
+    };
+    super::merge::in_order(table, schema, &keys, PIECE_ROWS, |rows| {
+        let mut places: Vec<_> = rows.iter().map(place).collect();
+        // Only batches that it takes rows from: neighbours came together, and each one costs a look at it.
+        let (mut numbers, mut used) = (vec![usize::MAX; batches.len()], Vec::new());
+        for (batch, _) in &mut places {
+            if numbers[*batch] == usize::MAX {
+                numbers[*batch] = used.len();
+                used.push(&batches[*batch]);
+            }
+            *batch = numbers[*batch];
+        }
+        Ok(interleave_record_batch(&used, &places)?)
+    })
 }
 
 /// The rows of a segment that `keep` says, as a segment; None where that is none of them. `keep` sees

@@ -23,9 +23,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::directory::RamDirectory;
 use tantivy::directory::error::OpenReadError;
 use tantivy::schema::{BytesOptions, IndexRecordOption, Schema};
-use tantivy::{
-    Directory, DocSet, Index, IndexSettings, SingleSegmentIndexWriter, TERMINATED, TantivyDocument, Term,
-};
+use tantivy::{Directory, DocSet, Index, IndexSettings, SingleSegmentIndexWriter, TERMINATED, TantivyDocument, Term};
 
 use super::blob::{Blob, cause};
 use super::extract::BlockTerms;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 
 use super::Segment;
-use super::encode::{Encoded, Encoder, RewriteError, all_columns, plain};
+use super::encode::{EncodeError, Encoded, Encoder, RewriteError, all_columns, plain};
 use super::order::{self, SpanKeys};
 use crate::scan::{Read, ReadError};
 use crate::schema::Table;
@@ -24,21 +25,35 @@ const PIECE_ROWS: usize = 16_384;
 /// One segment of all rows, spans that were sent twice once. All segments are of `table`. CPU-bound.
 pub fn merge(table: Table, schema: SchemaRef, segments: &[Arc<Segment>]) -> Result<Option<Encoded>, RewriteError> {
     let keys = keys(table, segments)?;
-    let order = order::order(table, &keys);
-    let spans = (table == Table::Spans).then(|| SpanKeys::of(&keys));
+    in_order(table, schema, &keys, PIECE_ROWS, |rows| fetch(table, segments, rows))
+}
+
+/// Writes rows in the order of their keys. `fetch` gives rows by their number among the keys, in the order asked.
+pub(super) fn in_order<E: From<EncodeError> + From<ArrowError>>(
+    table: Table,
+    schema: SchemaRef,
+    keys: &RecordBatch,
+    piece_rows: usize,
+    mut fetch: impl FnMut(&[u32]) -> Result<RecordBatch, E>,
+) -> Result<Option<Encoded>, E> {
+    let order = order::order(table, keys);
+    let spans = (table == Table::Spans).then(|| SpanKeys::of(keys));
     let twins = |a: u32, b: u32| spans.as_ref().is_some_and(|keys| keys.get(a) == keys.get(b));
     let mut encoder = Encoder::new(table, schema)?;
     let mut from = 0;
     while from < order.len() {
-        let mut to = (from + PIECE_ROWS).min(order.len());
+        let mut to = (from + piece_rows).min(order.len());
         // Twins must be seen together.
         while to < order.len() && twins(order[to - 1], order[to]) {
             to += 1;
         }
-        let mut piece = fetch(table, segments, &order[from..to])?;
+        let mut piece = fetch(&order[from..to])?;
         if table == Table::Spans {
-            let kept = order::without_duplicates(&piece, (0..piece.num_rows() as u32).collect())?;
-            piece = take_record_batch(&piece, &UInt32Array::from(kept))?;
+            let all: Vec<u32> = (0..piece.num_rows() as u32).collect();
+            let kept = order::without_duplicates(&piece, all)?;
+            if kept.len() < piece.num_rows() {
+                piece = take_record_batch(&piece, &UInt32Array::from(kept))?;
+            }
         }
         encoder.push(&piece)?;
         from = to;

@@ -5,7 +5,7 @@
 //! Logs: by time, then row id. Metrics: by name, then time.
 
 use arrow::array::{AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::{Int32Type, TimestampNanosecondType, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
@@ -13,9 +13,10 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::schema::{Table, col};
 
-/// One batch of all rows, in the order of `table`.
-pub fn ordered(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-    let all = concat_batches(&table.schema(), batches)?;
+/// One batch of all rows, in the order of `table`: what writing piece by piece must come to.
+#[cfg(test)]
+pub(crate) fn ordered(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let all = arrow::compute::concat_batches(&table.schema(), batches)?;
     let order = order(table, &all);
     let order = if table == Table::Spans { without_duplicates(&all, order)? } else { order };
     take_record_batch(&all, &UInt32Array::from(order))
