@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 
 use super::CatalogError;
-use super::db::Connection;
+use super::db::{self, Connection};
 
-/// Names of rules ([`crate::retention::Retention::id`]) by segment, in order.
+/// Names of rules ([`crate::retention::Retention::id`]) by segment, in order. None in a lake of an earlier
+/// version, which may be looked at without being changed.
 pub(super) async fn all(connection: &mut Connection) -> Result<HashMap<i64, Vec<u64>>, CatalogError> {
+    if !db::table_names(connection).await?.iter().any(|name| name == "clew_thinned") {
+        return Ok(HashMap::new());
+    }
     let rows: Vec<(i64, String)> =
         sqlx::query_as("SELECT data_file_id, rule FROM clew_thinned ORDER BY data_file_id, rule")
             .fetch_all(connection)

@@ -90,6 +90,16 @@ impl From<WalError> for EraseError {
     }
 }
 
+/// What became of history.
+struct Swept {
+    /// Snapshots.
+    expired: u64,
+    /// Files.
+    deleted: u64,
+    /// Files that nobody knows and that stay, a sentence each.
+    kept: Vec<String>,
+}
+
 /// A segment with rows that go.
 struct Hit {
     segment: Arc<Segment>,
@@ -122,7 +132,8 @@ impl Store {
     }
 
     async fn erase_whole(&self, doomed: Vec<Doomed>) -> Result<Erased, EraseError> {
-        let wal = self.wal.get().ok_or(WalError::Closed)?;
+        let replaying = || EraseError::Refused("the log is still being read: ask again when it is".to_owned());
+        let wal = self.wal.get().ok_or_else(replaying)?;
         let renewed = wal.renew().await?;
         self.flush_whole().await?;
         let _alone = self.maintenance.lock().await;
@@ -131,8 +142,9 @@ impl Store {
         // From here on what fails is left for the next call.
         let unfinished = |error: &dyn std::fmt::Display| EraseError::Unfinished(error.to_string());
         fault::point("erase.after-commit").map_err(|error| unfinished(&error))?;
-        (report.snapshots_expired, report.files_deleted) =
-            self.sweep_all().await.map_err(|error| unfinished(&error))?;
+        let swept = self.sweep_all().await.map_err(|error| unfinished(&error))?;
+        (report.snapshots_expired, report.files_deleted) = (swept.expired, swept.deleted);
+        report.unreadable.extend(swept.kept);
         fault::point("erase.before-scrub").map_err(|error| unfinished(&error))?;
         self.catalog.scrub().await.map_err(|error| unfinished(&error))?;
         let checkpoint = self.checkpoint.load(Ordering::SeqCst);
@@ -140,7 +152,7 @@ impl Store {
             wal.purged(renewed, checkpoint, self.settings.clock.now()).await.map_err(|error| unfinished(&error))?;
 
         let (again, found) = search(doomed, left).await.map_err(|error| unfinished(&error))?;
-        report.verified = found.is_empty() && again.unreadable.is_empty();
+        report.verified = found.is_empty() && again.unreadable.is_empty() && report.unreadable.is_empty();
         let Erased { spans, logs, metrics, files_deleted, wal_files, verified, .. } = report;
         tracing::info!(spans, logs, metrics, files_deleted, wal_files, verified, "erased");
         Ok(report)
@@ -233,8 +245,8 @@ impl Store {
         Ok(committed.segments)
     }
 
-    /// Forgets all history; snapshots expired, files deleted.
-    async fn sweep_all(&self) -> Result<(u64, u64), WriteError> {
+    /// Forgets all history.
+    async fn sweep_all(&self) -> Result<Swept, WriteError> {
         let (expired, mut files) = self.catalog.expire_all().await?;
         for file in &files {
             fault::point("erase.before-delete")?;
@@ -242,14 +254,21 @@ impl Store {
         }
         self.catalog.forget_files(&files).await?;
         let orphans = self.fresh_orphans().await?;
-        for path in &orphans {
-            self.lake.delete(path).await?;
+        let mut kept = Vec::new();
+        if self.losses.get().is_none_or(|losses| !losses.is_empty()) {
+            // They may be what a damaged catalogue has forgotten, and somebody may want them back.
+            let kept_file = |path| format!("{path} is kept while losses.txt tells of a loss; it may hold such rows");
+            kept.extend(orphans.iter().map(kept_file));
+        } else {
+            for path in &orphans {
+                self.lake.delete(path).await?;
+            }
+            files.extend(orphans);
         }
-        files.extend(orphans);
         let staged = remove_staged(&self.settings.data_dir.join(LAKE_DIR), &self.pending.lock());
         let staged =
             staged.map_err(|error| crate::lake::LakeError { file: LAKE_DIR.into(), what: error.to_string() })?;
-        Ok((expired, files.len() as u64 + staged))
+        Ok(Swept { expired, deleted: files.len() as u64 + staged, kept })
     }
 
     /// Files of ours that a crash left, however young. The order of the questions matters: what was being
