@@ -233,6 +233,8 @@ impl Trap {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::cell::Cell;
     use std::fs;
     use std::path::Path;
