@@ -291,7 +291,8 @@ impl Edge {
 
     fn is_slow(&self, trace: &[u8; 16], bucket: u16) -> bool {
         // Not by the hash of the sample, or both would keep the same traces.
-        let place = u128::from(xxhash_rust::xxh3::xxh3_64_with_seed(trace, 1)) * u128::from(self.of) >> 64;
+        let hash = u128::from(xxhash_rust::xxh3::xxh3_64_with_seed(trace, 1));
+        let place = (hash * u128::from(self.of)) >> 64;
         bucket > self.bucket || (bucket == self.bucket && (place as u64) < self.wanted)
     }
 }

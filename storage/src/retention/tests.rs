@@ -128,7 +128,7 @@ fn oracle(retention: &Retention, rule: usize, rows: &[Row], group: &[usize], don
             let (above, equal) =
                 (peers.iter().filter(|one| **one > edge).count(), peers.iter().filter(|one| **one == edge).count());
             let hash = xxhash_rust::xxh3::xxh3_64_with_seed(&[*trace; 16], 1);
-            let place = (u128::from(hash) * equal as u128 >> 64) as usize;
+            let place = ((u128::from(hash) * equal as u128) >> 64) as usize;
             bucket(own.duration) > edge || (bucket(own.duration) == edge && place < slowest - above)
         };
         let waits = keep.slowest > Share(0) && spans.iter().any(|span| span.root && !group.contains(&span.segment));

@@ -126,7 +126,7 @@ impl Store {
                 Ok(Thinned::Whole) => whole.push((meta.id, rule_id)),
                 Ok(Thinned::Rows(one)) => {
                     dropped += meta.rows - one.as_ref().map_or(0, |one| one.meta.rows);
-                    written.extend(one);
+                    written.extend(one.map(|one| *one));
                     removed.push(meta.id);
                 }
                 Err(error) => {
@@ -167,7 +167,7 @@ impl Store {
             Err(false) => Ok(Thinned::Rows(None)),
             Ok(encoded) => {
                 let marks = meta.thinned.iter().copied().chain([rule]).collect();
-                Ok(Thinned::Rows(Some(self.put_segment(encoded, marks).await?)))
+                Ok(Thinned::Rows(Some(Box::new(self.put_segment(encoded, marks).await?))))
             }
         }
     }
@@ -177,7 +177,7 @@ enum Thinned {
     /// No row goes.
     Whole,
     /// What is left, if anything.
-    Rows(Option<Written>),
+    Rows(Option<Box<Written>>),
 }
 
 /// The first of them, as many as may be judged together; at least one.
