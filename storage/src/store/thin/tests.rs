@@ -235,7 +235,7 @@ proptest! {
             before.sort_unstable();
             prop_assert_eq!(before, after);
             prop_assert_eq!((spans_left(&store), logs_left(&store)), (spans, left));
-            prop_assert_eq!(store.snapshot().thinned(0, CUTOFF), marked(&store).len() > 0);
+            prop_assert_eq!(store.snapshot().thinned(0, CUTOFF), !marked(&store).is_empty());
             prop_assert!(!store.snapshot().thinned(CUTOFF, i64::MAX));
             store.close().await.expect("closed");
             Ok(())
