@@ -188,7 +188,21 @@ fn clear_unfinished(partial: &Path) -> Result<(), BackupError> {
     }
     let _lock = lock(partial).map_err(|_| BackupError::Refused(format!("another backup is writing to {shown}")))?;
     tracing::info!("removing the unfinished backup {shown}");
+    remove_all_but_lock(partial).map_err(io_error(&shown.to_string()))?;
     fs::remove_dir_all(partial).map_err(io_error(&shown.to_string()))
+}
+
+/// The lock goes last: killed meanwhile, this is still an unfinished backup.
+fn remove_all_but_lock(partial: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(partial)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false if entry.file_name() == "lock" => {}
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
 }
 
 /// The lake in the making.
