@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use crate::engine::{Engine, QueryError, Range};
 use crate::model::{Graph, Notes};
 
+mod aliases;
 mod calls;
 mod edges;
 pub(crate) mod intern;
@@ -26,10 +27,11 @@ impl Engine {
     /// only what touches that service.
     pub async fn graph(&self, range: Range, focus: Option<String>) -> Result<Graph, QueryError> {
         self.run(move |snapshot, deadline| {
-            let (mut names, mut notes, mut sums) = (Names::default(), Notes::default(), Sums::default());
+            let (mut names, mut notes, mut sums) = (Names::default(), Notes::over(snapshot, range), Sums::default());
             parts::each_trace(snapshot, deadline, range, &mut names, &mut notes, |trace, names| {
                 sums.add(trace, range, names);
             })?;
+            deadline.check()?;
             Ok(sums.finish(&names, focus.as_deref(), notes))
         })
         .await
@@ -39,7 +41,7 @@ impl Engine {
     /// stored, in order of name. Spans without a service are left out.
     pub async fn dependencies(&self, range: Range) -> Result<(Vec<(String, String, u64)>, Notes), QueryError> {
         self.run(move |snapshot, deadline| {
-            let (mut names, mut notes, mut counts) = (Names::default(), Notes::default(), BTreeMap::new());
+            let (mut names, mut notes, mut counts) = (Names::default(), Notes::over(snapshot, range), BTreeMap::new());
             parts::each_trace(snapshot, deadline, range, &mut names, &mut notes, |trace, _| {
                 for (parent, child) in calls::dependencies(trace) {
                     if range.contains(trace[child].node.start as i64) {

@@ -5,7 +5,8 @@
 //! ```
 //! Terms stand together by "and". A word occurs in the body as a whole word, in any case of letters;
 //! several words of one term (`10.0.0.1`) occur in any order. Chinese, Japanese and Korean need no
-//! spaces: such a run occurs as it stands. A phrase in quotes occurs as it stands. `wor*` begins a word.
+//! spaces: such a run occurs as it stands. A phrase in quotes occurs as it stands; in quotes `\n`, `\t`,
+//! `\r`, `\"` and `\\` stand for one character. `wor*` begins a word. `k:*` asks whether the field is there.
 //!
 //! `parse` reads the text, [`text`] decides bodies, [`filter`] decides rows.
 
@@ -14,7 +15,7 @@ mod parse;
 mod text;
 
 pub use filter::{BoundLogFilter, LogFilter};
-pub(crate) use text::TextTest;
+pub(crate) use text::{Body, TextTest};
 
 use storage::ids::{SpanId, TraceId};
 
@@ -61,6 +62,8 @@ pub(crate) enum LogExpr {
     Span(SpanId),
     /// `trace_id:*`
     HasTrace,
+    /// `span_id:*`
+    HasSpan,
     Attribute {
         scope: Option<LogScope>,
         key: String,
@@ -68,6 +71,18 @@ pub(crate) enum LogExpr {
     },
     /// From the same process.
     Origin(Origin),
+}
+
+impl LogExpr {
+    /// How many questions it asks of a row: each word of a term is one.
+    pub(crate) fn conditions(&self) -> usize {
+        match self {
+            LogExpr::All(parts) | LogExpr::Any(parts) => parts.iter().map(Self::conditions).sum(),
+            LogExpr::Not(inner) => inner.conditions(),
+            LogExpr::Text(test) => test.conditions(),
+            _ => 1,
+        }
+    }
 }
 
 /// Where an attribute of a record can stand.

@@ -12,7 +12,7 @@ pub use tail::TailEvent;
 
 use storage::ids::{RowId, TraceId};
 use storage::scan::Read;
-use storage::schema::{Table, col};
+use storage::schema::col;
 use storage::store::Snapshot;
 use storage::terms::Prune;
 
@@ -20,7 +20,8 @@ use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::logql::{LogExpr, LogFilter, LogQuery, Origin};
 use crate::model::{Histogram, LogRecord, Notes, Page};
 use crate::rows::Columns;
-use page::{Place, Position, fetch};
+use crate::rows::scan::{self, ANSWER_BYTES, Halt};
+use page::{Place, Position, all_sources, fetch};
 
 /// A record between its neighbours from the same service instance, oldest first.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ impl Engine {
     pub async fn search_logs(&self, search: LogSearch) -> Result<Page<LogRecord>, QueryError> {
         let filter = LogFilter::new(&search.query);
         let after = search.cursor.as_deref().map(Position::parse).transpose()?;
-        self.run(move |snapshot, deadline| page::page(snapshot, deadline, &filter, &search, after)).await
+        self.run(move |snapshot, deadline| page::page(snapshot, deadline, &filter, &search, after, ANSWER_BYTES)).await
     }
 
     /// Records of a trace, oldest first.
@@ -55,14 +56,15 @@ impl Engine {
     /// What the same service instance logged around a record; None where there is no such record.
     pub async fn log_context(&self, id: RowId, before: usize, after: usize) -> Result<Option<LogContext>, QueryError> {
         self.run(move |snapshot, deadline| {
-            let mut notes = Notes::default();
+            let mut notes = Notes::of(snapshot);
             let Some((place, origin)) = find(snapshot, deadline, id, &mut notes)? else { return Ok(None) };
-            let Some(log) = fetch(snapshot, &[place], &mut notes).pop() else { return Ok(None) };
+            let mut fetched = fetch(&all_sources(snapshot), &[place], ANSWER_BYTES, deadline, &mut notes)?;
+            let Some(log) = fetched.records.pop() else { return Ok(None) };
             let mut beside = |order, limit| {
                 let query = LogQuery { expr: LogExpr::Origin(origin.clone()) };
                 let filter = LogFilter::new(&query);
                 let search = LogSearch { order, ..LogSearch::new(query, Range::ALL, limit) };
-                let page = page::page(snapshot, deadline, &filter, &search, Some(place.position))?;
+                let page = page::page(snapshot, deadline, &filter, &search, Some(place.position), ANSWER_BYTES)?;
                 notes.rows_read += page.notes.rows_read;
                 let new = page.notes.warnings.into_iter().filter(|warning| !notes.warnings.contains(warning));
                 let new: Vec<String> = new.collect();
@@ -88,40 +90,28 @@ fn find(
     const COLUMNS: [&str; 5] =
         [col::ROW_ID, col::TIME, col::SERVICE_NAME, col::SERVICE_NAMESPACE, col::SERVICE_INSTANCE];
     let read = Read { columns: &COLUMNS[..1], prune: &Prune::All, from: i64::MIN, to: i64::MAX };
-    for (number, source) in snapshot.sources(Table::Logs, i64::MIN, i64::MAX).iter().enumerate() {
-        deadline.check()?;
-        let chunks = match source.read(&read) {
-            Ok(chunks) => chunks,
-            Err(error) => {
-                notes.unreadable(&error);
-                continue;
-            }
-        };
-        for chunk in chunks {
-            deadline.check()?;
-            let found = chunk.and_then(|chunk| {
-                notes.rows_read += chunk.batch.num_rows() as u64;
-                let ids = Columns::new(&chunk.batch).u64s(col::ROW_ID)?;
-                let Some(at) = ids.iter().position(|&found| found == id.0) else { return Ok(None) };
-                let batch = source.fetch(&COLUMNS, &[chunk.rows[at]])?;
-                let columns = Columns::new(&batch);
-                let text = |name| columns.strings(name).map(|column| column.get(0).map(str::to_owned));
-                let origin = Origin {
-                    service: text(col::SERVICE_NAME)?.unwrap_or_default(),
-                    namespace: text(col::SERVICE_NAMESPACE)?,
-                    instance: text(col::SERVICE_INSTANCE)?,
-                };
-                let position = Position { time: columns.times(col::TIME)?[0], id };
-                Ok(Some((Place { position, source: number, row: chunk.rows[at] }, origin)))
-            });
-            match found {
-                Ok(Some(found)) => return Ok(Some(found)),
-                Ok(None) => {}
-                Err(error) => notes.unreadable(&error),
-            }
+    let mut found = None;
+    for (number, source) in all_sources(snapshot).iter().enumerate() {
+        scan::each_chunk(source, &read, deadline, notes, |chunk| {
+            let ids = Columns::new(&chunk.batch).u64s(col::ROW_ID)?;
+            let Some(at) = ids.iter().position(|&found| found == id.0) else { return Ok(()) };
+            let batch = source.fetch(&COLUMNS, &[chunk.rows[at]])?;
+            let columns = Columns::new(&batch);
+            let text = |name| columns.strings(name).map(|column| column.get(0).map(str::to_owned));
+            let origin = Origin {
+                service: text(col::SERVICE_NAME)?.unwrap_or_default(),
+                namespace: text(col::SERVICE_NAMESPACE)?,
+                instance: text(col::SERVICE_INSTANCE)?,
+            };
+            let position = Position { time: columns.times(col::TIME)?[0], id };
+            found = Some((Place { position, source: number, row: chunk.rows[at] }, origin));
+            Err(Halt::Enough)
+        })?;
+        if found.is_some() {
+            break;
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use storage::attrs::{Attributes, Event, Link};
 use storage::ids::{RowId, SpanId, TraceId};
+use storage::store::Snapshot;
 
 /// Where a span or a log record came from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,6 +99,22 @@ pub struct Notes {
     pub rows_read: u64,
     /// Whether the newest span of a trace arrived less than 30 s ago.
     pub maybe_incomplete: bool,
+}
+
+impl Notes {
+    /// Of an answer out of this snapshot: they begin with what the store has lost.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        Self { warnings: snapshot.losses().to_vec(), ..Self::default() }
+    }
+
+    /// The same of an answer that counts or lists what lies in a range. One trace as such is whole or gone.
+    pub fn over(snapshot: &Snapshot, range: crate::Range) -> Self {
+        let mut notes = Self::of(snapshot);
+        if snapshot.thinned(range.from, range.to) {
+            notes.warnings.push("a part of this range was thinned by a retention rule: it holds what the rule keeps".to_owned());
+        }
+        notes
+    }
 }
 
 /// One line of a trace search.

@@ -4,6 +4,8 @@
 //! or of another type is [`ReadError::Damaged`], never a panic.
 
 mod convert;
+pub(crate) mod scan;
+pub(crate) mod terms;
 
 pub use convert::{LogReader, Origins, SpanReader};
 

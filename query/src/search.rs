@@ -22,6 +22,7 @@ use storage::store::Snapshot;
 
 use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::model::{Notes, Page, TraceSummary};
+use crate::rows::scan::ANSWER_BYTES;
 use crate::traceql::TraceQuery;
 use plan::Plan;
 
@@ -31,8 +32,6 @@ pub struct TraceSearch {
     pub query: TraceQuery,
     /// Of the start of selected spans.
     pub range: Range,
-    /// ns. Spans count too that began up to so much before the range and still ran in it.
-    pub lookback: i64,
     /// Most traces in the page.
     pub limit: usize,
     /// Most ids in [`TraceSummary::matched_spans`].
@@ -43,14 +42,7 @@ pub struct TraceSearch {
 
 impl TraceSearch {
     pub fn new(query: TraceQuery, range: Range, limit: usize) -> Self {
-        Self { query, range, lookback: 0, limit, spans_per_trace: 3, cursor: None }
-    }
-
-    /// Whether a span that starts and lasts so (ns) is in the range.
-    fn in_range(&self, start: i64, duration: i64) -> bool {
-        let Range { from, .. } = self.range;
-        self.range.contains(start)
-            || (start < from && start >= from.saturating_sub(self.lookback) && start.saturating_add(duration) >= from)
+        Self { query, range, limit, spans_per_trace: 3, cursor: None }
     }
 }
 
@@ -96,8 +88,8 @@ impl Engine {
     pub async fn search_traces(&self, search: TraceSearch) -> Result<Page<TraceSummary>, QueryError> {
         let plan = Plan::new(&search.query)?;
         let after = search.cursor.as_deref().map(Position::parse).transpose()?;
-        let most_spans = self.limits().trace_spans;
-        self.run(move |snapshot, deadline| page(snapshot, deadline, &search, &plan, after, most_spans)).await
+        let bounds = gather::Bounds { spans: self.limits().trace_spans, bytes: ANSWER_BYTES };
+        self.run(move |snapshot, deadline| page(snapshot, deadline, &search, &plan, after, bounds)).await
     }
 }
 
@@ -107,9 +99,9 @@ fn page(
     search: &TraceSearch,
     plan: &Plan,
     after: Option<Position>,
-    most_spans: usize,
+    bounds: gather::Bounds,
 ) -> Result<Page<TraceSummary>, QueryError> {
-    let mut notes = Notes::default();
+    let mut notes = Notes::over(snapshot, search.range);
     let mut found: Vec<(Position, TraceSummary)> = Vec::new();
     let mut decided = HashSet::new();
     // Everything before it is decided.
@@ -120,8 +112,8 @@ fn page(
         let candidates = scan.run(snapshot, deadline, &mut notes)?;
         decided.extend(candidates.iter().map(|candidate| candidate.trace));
         let traces: Vec<TraceId> = candidates.iter().map(|candidate| candidate.trace).collect();
-        gather::each_trace(snapshot, deadline, plan, &traces, most_spans, &mut notes, |trace| {
-            let Some((key, summary)) = trace.summary(plan, search)? else { return Ok(()) };
+        gather::each_trace(snapshot, deadline, plan, &traces, bounds, &mut notes, |trace| {
+            let Some((key, summary)) = trace.summary(plan, search, deadline)? else { return Ok(()) };
             let position = Position::new(key, summary.id);
             if after.is_none_or(|after| position > after) {
                 found.push((position, summary));
@@ -129,6 +121,7 @@ fn page(
             Ok(())
         })?;
         found.sort_unstable_by_key(|(position, _)| *position);
+        found.truncate(search.limit + 1);
         bound = candidates.last().copied();
         let full = found.get(search.limit).is_some_and(|(last, _)| bound.is_some_and(|bound| *last <= bound));
         if full || candidates.len() < most {
@@ -136,10 +129,30 @@ fn page(
         }
         most = (most * 2).min(MOST_GATHERED);
     }
-    let more = found.len() > search.limit;
-    found.truncate(search.limit);
+    let fit = fitting(found.iter().map(|(_, summary)| text_of(summary)), ANSWER_BYTES);
+    if fit < found.len().min(search.limit) {
+        let told = format!("the page ends after {fit} traces, for the names of more do not fit; the next page goes on");
+        notes.warnings.push(told);
+    }
+    let more = found.len() > fit.min(search.limit);
+    found.truncate(fit.min(search.limit));
     let next = found.last().filter(|_| more).map(|(position, _)| position.cursor());
     Ok(Page { items: found.into_iter().map(|(_, summary)| summary).collect(), next, notes })
+}
+
+/// How many of the first texts fit; one always does.
+fn fitting(texts: impl Iterator<Item = usize>, most: usize) -> usize {
+    let sums = texts.scan(0usize, |sum, text| {
+        *sum += text;
+        Some(*sum)
+    });
+    sums.take_while(|&sum| sum <= most).count().max(1)
+}
+
+/// Bytes.
+fn text_of(summary: &TraceSummary) -> usize {
+    let services: usize = summary.services.iter().map(|service| service.name.len()).sum();
+    summary.root_service.len() + summary.root_name.len() + services
 }
 
 #[cfg(test)]

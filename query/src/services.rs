@@ -8,13 +8,15 @@ use storage::attrs;
 use storage::ids::{SpanId, TraceId};
 use storage::scan::ReadError;
 use storage::schema::{Table, col};
-use storage::terms::{Field, Prune, intrinsic, operation_term};
+use storage::store::Snapshot;
+use storage::terms::{Field, MAX_KEY_BYTES, MAX_TAG_BYTES, Prune, intrinsic, operation_term};
 
-use crate::engine::{Engine, QueryError, Range};
+use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::graph::intern::{Name, NameColumn, Names};
 use crate::graph::sketch::Sketch;
 use crate::model::{Notes, Operation, Service};
 use crate::rows::Columns;
+use crate::rows::terms::{self, tell_of_cut};
 use crate::traces::read::{Share, Wanted, each_chunk};
 
 /// Most distinct names of one answer.
@@ -39,12 +41,14 @@ const COLUMNS: &[&str] = &[
 impl Engine {
     /// Names of services that sent spans, from the index: those of whole segments that meet the range.
     pub async fn service_names(&self, range: Range) -> Result<(Vec<String>, Notes), QueryError> {
-        self.run(move |snapshot, _| {
+        self.run(move |snapshot, deadline| {
+            let mut notes = Notes::of(snapshot);
             let prefix = [intrinsic::SERVICE.as_bytes(), b"\0"].concat();
-            let (terms, errors) = snapshot.terms(Table::Spans, Field::Tag, &prefix, range.from, range.to, MOST_NAMES);
-            let notes = notes_of_terms(terms.len(), &errors);
+            let terms = names(snapshot, deadline, Field::Tag, &prefix, range, &mut notes)?;
             let names = terms.iter().map(|term| lossy(&term[prefix.len()..])).filter(|name| !name.is_empty());
-            Ok((names.collect(), notes))
+            let names: Vec<String> = names.collect();
+            tell_of_cut(names.iter().map(String::as_str), MAX_TAG_BYTES, &mut notes);
+            Ok((names, notes))
         })
         .await
     }
@@ -56,15 +60,14 @@ impl Engine {
         kind: Option<i32>,
         range: Range,
     ) -> Result<(Vec<Operation>, Notes), QueryError> {
-        self.run(move |snapshot, _| {
+        self.run(move |snapshot, deadline| {
+            let mut notes = Notes::of(snapshot);
             let mut prefix = operation_term(&service, kind.unwrap_or_default(), "");
             let skip = prefix.iter().position(|&byte| byte == 0).map_or(prefix.len(), |at| at + 1);
             if kind.is_none() {
                 prefix.truncate(skip);
             }
-            let (terms, errors) =
-                snapshot.terms(Table::Spans, Field::Operation, &prefix, range.from, range.to, MOST_NAMES);
-            let notes = notes_of_terms(terms.len(), &errors);
+            let terms = names(snapshot, deadline, Field::Operation, &prefix, range, &mut notes)?;
             let operations: BTreeSet<Operation> = terms
                 .iter()
                 .filter_map(|term| {
@@ -73,6 +76,8 @@ impl Engine {
                     Some(Operation { service: service.clone(), name: name.to_owned(), kind: kind.parse().ok()? })
                 })
                 .collect();
+            let cut = operations.iter().map(|operation| operation.name.as_str()).chain([service.as_str()]);
+            tell_of_cut(cut, MAX_KEY_BYTES, &mut notes);
             Ok((operations.into_iter().collect(), notes))
         })
         .await
@@ -82,12 +87,13 @@ impl Engine {
     /// entry spans; equal spans count once.
     pub async fn services(&self, range: Range) -> Result<(Vec<Service>, Notes), QueryError> {
         self.run(move |snapshot, deadline| {
-            let (mut notes, mut tally) = (Notes::default(), Tally::default());
+            let (mut notes, mut tally) = (Notes::over(snapshot, range), Tally::default());
             for share in Share::of_range(snapshot, range) {
                 tally.seen.clear();
                 let wanted = Wanted { columns: COLUMNS, prune: &Prune::All, range };
                 each_chunk(snapshot, deadline, &wanted, &mut notes, |batch| {
-                    tally.add(Columns::new(batch), range, share)
+                    tally.add(Columns::new(batch), range, share)?;
+                    Ok(tally.names.check()?)
                 })?;
             }
             Ok((tally.finish(&mut notes), notes))
@@ -96,14 +102,22 @@ impl Engine {
     }
 }
 
-/// What could not be read of the index, and whether names were left out.
-fn notes_of_terms(found: usize, errors: &[ReadError]) -> Notes {
-    let mut notes = Notes::default();
-    errors.iter().for_each(|error| notes.unreadable(error));
-    if found >= MOST_NAMES {
+/// The first [`MOST_NAMES`] terms, and whether there are more.
+fn names(
+    snapshot: &Snapshot,
+    deadline: &Deadline,
+    field: Field,
+    prefix: &[u8],
+    range: Range,
+    notes: &mut Notes,
+) -> Result<BTreeSet<Vec<u8>>, QueryError> {
+    let wanted = terms::Wanted { table: Table::Spans, field, prefix, range, limit: MOST_NAMES + 1 };
+    let mut found = terms::terms(snapshot, deadline, &wanted, notes)?;
+    if found.len() > MOST_NAMES {
+        found.pop_last();
         notes.warnings.push(format!("only the first {MOST_NAMES} names are told"));
     }
-    notes
+    Ok(found)
 }
 
 fn lossy(bytes: &[u8]) -> String {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use storage::schema::Table;
 use storage::store::Snapshot;
-use storage::terms::{Field, intrinsic};
+use storage::terms::{Field, MAX_TAG_BYTES, intrinsic};
 
-use crate::engine::{Engine, QueryError, Range};
+use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::model::{Notes, Tag};
+use crate::rows::terms::{Wanted, tell_of_cut, terms};
 use crate::traceql::ast::{KINDS, STATUS};
 
 /// Most keys in one answer.
@@ -50,9 +51,10 @@ fn columns(table: Table) -> &'static [(&'static str, &'static str)] {
 impl Engine {
     /// Attribute keys by scope, and the columns that can be asked for like tags.
     pub async fn tags(&self, table: Table, range: Range) -> Result<(Vec<Tag>, Notes), QueryError> {
-        self.run(move |snapshot, _| {
-            let mut notes = Notes::default();
-            let terms = terms(snapshot, table, Field::Key, b"", range, MOST_KEYS + 1, &mut notes);
+        self.run(move |snapshot, deadline| {
+            let mut notes = Notes::of(snapshot);
+            let wanted = Wanted { table, field: Field::Key, prefix: b"", range, limit: MOST_KEYS + 1 };
+            let terms = texts(terms(snapshot, deadline, &wanted, &mut notes)?);
             if terms.len() > MOST_KEYS {
                 notes.warnings.push(format!("there are more than {MOST_KEYS} tags; the first are shown"));
             }
@@ -79,55 +81,53 @@ impl Engine {
     ) -> Result<TagValues, QueryError> {
         let column = columns(table).iter().find(|(name, _)| *name == key).map(|(_, key)| *key);
         let (key, prefix) = (key.to_owned(), prefix.to_owned());
-        self.run(move |snapshot, _| {
-            let mut notes = Notes::default();
+        self.run(move |snapshot, deadline| {
+            let mut notes = Notes::of(snapshot);
+            let mut list = Listing { snapshot, deadline, table, range, notes: &mut notes };
             let mut values = match column {
                 Some(column @ (intrinsic::KIND | intrinsic::STATUS)) => {
-                    let numbers = values(snapshot, table, column, "", range, usize::MAX - 1, &mut notes);
+                    let numbers = list.values(column, "", MOST_KEYS)?;
                     let words: &[&str] = if column == intrinsic::KIND { &KINDS } else { &STATUS };
                     let named = numbers.iter().filter_map(|number| words.get(number.parse::<usize>().ok()?));
                     named.filter(|word| word.starts_with(&prefix)).map(|word| (*word).to_owned()).collect()
                 }
-                Some(column) => values(snapshot, table, column, &prefix, range, limit, &mut notes),
+                Some(column) => list.values(column, &prefix, limit)?,
                 None => BTreeSet::new(),
             };
             // An attribute can bear the name of a column.
-            values.extend(self::values(snapshot, table, &key, &prefix, range, limit, &mut notes));
+            values.extend(list.values(&key, &prefix, limit)?);
             let more = values.len() > limit;
-            Ok(TagValues { values: values.into_iter().take(limit).collect(), more, notes })
+            let values: Vec<String> = values.into_iter().take(limit).collect();
+            tell_of_cut(values.iter().map(String::as_str), MAX_TAG_BYTES, &mut notes);
+            Ok(TagValues { values, more, notes })
         })
         .await
     }
 }
 
-/// One more than `limit`, where there are more.
-fn values(
-    snapshot: &Snapshot,
+/// Lists values of tags.
+struct Listing<'a> {
+    snapshot: &'a Snapshot,
+    deadline: &'a Deadline,
     table: Table,
-    key: &str,
-    prefix: &str,
     range: Range,
-    limit: usize,
-    notes: &mut Notes,
-) -> BTreeSet<String> {
-    let from = storage::terms::tag_term(key, prefix);
-    let skip = storage::terms::tag_term(key, "").len();
-    let found = terms(snapshot, table, Field::Tag, &from, range, limit.saturating_add(1), notes);
-    found.into_iter().filter_map(|term| term.get(skip..).map(str::to_owned)).collect()
+    notes: &'a mut Notes,
 }
 
-fn terms(
-    snapshot: &Snapshot,
-    table: Table,
-    field: Field,
-    prefix: &[u8],
-    range: Range,
-    limit: usize,
-    notes: &mut Notes,
-) -> BTreeSet<String> {
-    let (terms, errors) = snapshot.terms(table, field, prefix, range.from, range.to, limit);
-    errors.iter().for_each(|error| notes.unreadable(error));
-    terms.into_iter().filter_map(|term| String::from_utf8(term).ok()).collect()
+impl Listing<'_> {
+    /// One more than `limit`, where there are more.
+    fn values(&mut self, key: &str, prefix: &str, limit: usize) -> Result<BTreeSet<String>, QueryError> {
+        let from = storage::terms::tag_term(key, prefix);
+        let skip = storage::terms::tag_term(key, "").len();
+        let (table, range) = (self.table, self.range);
+        let wanted = Wanted { table, field: Field::Tag, prefix: &from, range, limit: limit.saturating_add(1) };
+        let found = texts(terms(self.snapshot, self.deadline, &wanted, self.notes)?);
+        Ok(found.into_iter().filter_map(|term| term.get(skip..).map(str::to_owned)).collect())
+    }
+}
+
+fn texts(terms: BTreeSet<Vec<u8>>) -> BTreeSet<String> {
+    terms.into_iter().map(|term| String::from_utf8_lossy(&term).into_owned()).collect()
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 use storage::ids::{SpanId, TraceId};
+use storage::schema::col;
 use storage::store::Snapshot;
 use storage::terms::Prune;
 
 use crate::engine::{Deadline, Engine, QueryError};
 use crate::model::{Notes, Span, Trace};
-use crate::rows::{Origins, SPAN_COLUMNS, SpanReader};
+use crate::rows::scan::ANSWER_BYTES;
+use crate::rows::{Columns, Origins, SPAN_COLUMNS, SpanReader};
 use crate::tree::{self, Built, Node};
 
 mod distinct;
@@ -38,7 +40,7 @@ impl Engine {
     }
 
     /// Traces in the order asked, those left out of which no span is stored. All their spans together
-    /// are at most [`crate::Limits::trace_spans`].
+    /// are at most [`crate::Limits::trace_spans`], with at most 256 MiB of text.
     pub async fn traces(&self, ids: &[TraceId]) -> Result<Vec<Trace>, QueryError> {
         Ok(self.traces_and_notes(ids).await?.0)
     }
@@ -46,8 +48,8 @@ impl Engine {
     async fn traces_and_notes(&self, ids: &[TraceId]) -> Result<(Vec<Trace>, Notes), QueryError> {
         let (ids, most, now) = (ids.to_vec(), self.limits().trace_spans, self.now());
         self.run(move |snapshot, deadline| {
-            let mut found = Found::new(&ids, most);
-            let mut notes = Notes::default();
+            let mut found = Found::new(&ids, most, ANSWER_BYTES);
+            let mut notes = Notes::of(snapshot);
             found.read(snapshot, deadline, &mut notes, |_| true)?;
             let mut traces = Vec::new();
             for id in ids {
@@ -66,8 +68,8 @@ impl Engine {
     pub async fn spans_of(&self, trace: TraceId, span: SpanId) -> Result<(Vec<Span>, Notes), QueryError> {
         let most = self.limits().trace_spans;
         self.run(move |snapshot, deadline| {
-            let mut found = Found::new(&[trace], most);
-            let mut notes = Notes::default();
+            let mut found = Found::new(&[trace], most, ANSWER_BYTES);
+            let mut notes = Notes::of(snapshot);
             found.read(snapshot, deadline, &mut notes, |id| id == span)?;
             let mut spans = found.spans.remove(&trace).unwrap_or_default();
             found.distinct.tell_of_cut(trace, spans.len(), &mut notes);
@@ -92,15 +94,18 @@ struct Found {
     prune: Prune,
     distinct: Distinct,
     origins: Origins,
+    /// Of the resources and scopes, which spans share; bytes.
+    most_text: usize,
 }
 
 impl Found {
-    fn new(ids: &[TraceId], most: usize) -> Self {
+    fn new(ids: &[TraceId], most: usize, most_text: usize) -> Self {
         Self {
             spans: ids.iter().map(|&id| (id, Vec::new())).collect(),
             prune: prune(ids),
-            distinct: Distinct::new(most),
+            distinct: Distinct::new(most, most_text),
             origins: Origins::default(),
+            most_text,
         }
     }
 
@@ -111,17 +116,22 @@ impl Found {
         notes: &mut Notes,
         wanted: impl Fn(SpanId) -> bool,
     ) -> Result<(), QueryError> {
-        let Self { spans, prune, distinct, origins } = self;
+        let Self { spans, prune, distinct, origins, most_text } = self;
         if spans.is_empty() {
             return Ok(());
         }
         let everything = Wanted { columns: SPAN_COLUMNS, prune, range: crate::Range::ALL };
         each_chunk(snapshot, deadline, &everything, notes, |batch| {
             let chosen = distinct.choose(batch, |trace, span| spans.contains_key(&trace) && wanted(span))?;
+            let traces = Columns::new(&chosen).ids::<16>(col::TRACE_ID)?;
             let mut reader = SpanReader::new(&chosen, origins)?;
             for row in 0..chosen.num_rows() {
-                let span = reader.get(row)?;
-                spans.entry(span.trace_id).or_default().push(span);
+                let Some(trace) = traces.get(row).map(TraceId) else { continue };
+                if reader.origin_bytes() > *most_text {
+                    distinct.leave_out(trace);
+                    continue;
+                }
+                spans.entry(trace).or_default().push(reader.get(row)?);
             }
             Ok(())
         })
@@ -166,6 +176,8 @@ fn is_fresh(received: u64, now: u64) -> bool {
     now.saturating_sub(received) < SETTLED_AFTER.as_nanos() as u64
 }
 
+#[cfg(test)]
+mod spread_tests;
 #[cfg(test)]
 mod stored_tests;
 #[cfg(test)]

@@ -25,19 +25,17 @@ pub struct SpanFilter {
     expr: Expr,
     columns: Vec<&'static str>,
     prune: Prune,
-    of_trace: bool,
+    conditions: usize,
 }
 
 impl SpanFilter {
     pub fn new(expr: &Expr) -> Self {
         let mut columns = BTreeSet::new();
-        let mut of_trace = false;
+        let mut conditions = 0;
         expr.any(&mut |part| {
+            conditions += 1;
             match part {
-                Expr::Field(field) => {
-                    columns.extend(columns_of(field));
-                    of_trace |= field.parent || matches!(field.name, Name::Intrinsic(name) if name.of_trace());
-                }
+                Expr::Field(field) => columns.extend(columns_of(field)),
                 Expr::Tag { .. } | Expr::TagCompare { .. } | Expr::TagMatches { .. } | Expr::TagExists(_) => {
                     columns.extend(AnyScope::COLUMNS);
                 }
@@ -48,7 +46,7 @@ impl SpanFilter {
             }
             false
         });
-        Self { expr: expr.clone(), columns: columns.into_iter().collect(), prune: prune::of_span(expr), of_trace }
+        Self { expr: expr.clone(), columns: columns.into_iter().collect(), prune: prune::of_span(expr), conditions }
     }
 
     pub fn expr(&self) -> &Expr {
@@ -65,9 +63,9 @@ impl SpanFilter {
         &self.prune
     }
 
-    /// Whether rows alone do not decide it: it asks for the parent, the root or the whole trace.
-    pub fn needs_trace(&self) -> bool {
-        self.of_trace
+    /// How many parts it has, as a measure of the work on a row.
+    pub(crate) fn conditions(&self) -> usize {
+        self.conditions
     }
 
     /// Over the rows of a batch.

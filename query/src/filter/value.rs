@@ -1,6 +1,7 @@
 //! Values of fields and literals, their arithmetic and comparison.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
 use storage::attrs;
 
@@ -92,6 +93,59 @@ impl<'a> Val<'a> {
             Val::Each(values) => Truth::any(values.iter().map(Val::truth)),
             _ => Truth::No,
         }
+    }
+}
+
+/// A value that groups rows: equal ones are one group, and so is what is not a number.
+#[derive(Clone, Debug)]
+pub(crate) struct Key<'a>(pub(crate) Val<'a>);
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        same_key(&self.0, &other.0)
+    }
+}
+
+impl Eq for Key<'_> {}
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_key(&self.0, state);
+    }
+}
+
+fn same_key(a: &Val<'_>, b: &Val<'_>) -> bool {
+    match (a, b) {
+        (Val::Float(a), Val::Float(b)) => bits(*a) == bits(*b),
+        (Val::List(a), Val::List(b)) | (Val::Each(a), Val::Each(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_key(a, b))
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn hash_key(value: &Val<'_>, state: &mut impl Hasher) {
+    std::mem::discriminant(value).hash(state);
+    match value {
+        Val::Nil | Val::Unknown | Val::Other => {}
+        Val::Bool(value) => value.hash(state),
+        Val::Int(value) | Val::Duration(value) => value.hash(state),
+        Val::Float(value) => bits(*value).hash(state),
+        Val::Text(text) => text.hash(state),
+        Val::Status(number) | Val::Kind(number) => number.hash(state),
+        Val::List(values) | Val::Each(values) => {
+            values.len().hash(state);
+            values.iter().for_each(|value| hash_key(value, state));
+        }
+    }
+}
+
+/// One pattern for both zeros, and one for all that is not a number.
+fn bits(value: f64) -> u64 {
+    match value {
+        0.0 => 0,
+        value if value.is_nan() => f64::NAN.to_bits(),
+        value => value.to_bits(),
     }
 }
 

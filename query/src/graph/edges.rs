@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use storage::ids::{SpanId, TraceId};
 
 use crate::engine::Range;
 use crate::model::{Edge, Graph, Node, NodeKind, Notes};
 
+use super::aliases::Aliases;
 use super::calls::{Call, Part, Role, calls};
 use super::intern::{Name, Names};
 use super::peer;
@@ -26,8 +27,9 @@ type Place = (NodeKind, Name);
 #[derive(Default)]
 pub(crate) struct Sums {
     edges: HashMap<(Place, Place, Name), EdgeSum>,
-    /// Calls and errors of what was called.
+    /// Calls and errors of what was called; of the user, what it calls.
     nodes: HashMap<Place, (u64, u64)>,
+    aliases: Aliases,
     /// Calls of nobody knows whom, and by nobody knows whom.
     nameless_exits: u64,
     orphan_entries: u64,
@@ -72,6 +74,7 @@ impl Sums {
                 Call::Paired { caller, callee } => {
                     let (caller, server) = (&parts[caller], &parts[callee]);
                     let client = (caller.role == Role::Exit).then_some(caller);
+                    self.learn(client, server, names);
                     if within(client.unwrap_or(server)) {
                         let target = callee_of(server, names);
                         let seen = Seen { client, server: Some(server) };
@@ -105,6 +108,13 @@ impl Sums {
         }
     }
 
+    fn learn(&mut self, client: Option<&Part>, server: &Part, names: &Names) {
+        let Some((NodeKind::External, peer)) = client.and_then(|client| peer::node(client, names)) else { return };
+        if !names.text(server.service).is_empty() {
+            self.aliases.learn(peer, server.service);
+        }
+    }
+
     fn count(&mut self, source: Place, target: Place, seen: &Seen<'_>, ok: Name) {
         let sides = || seen.client.into_iter().chain(seen.server);
         let failed = sides().any(|side| side.failed);
@@ -112,6 +122,11 @@ impl Sums {
         let node = self.nodes.entry(target).or_default();
         node.0 += 1;
         node.1 += u64::from(failed);
+        if source.0 == NodeKind::User {
+            let user = self.nodes.entry(source).or_default();
+            user.0 += 1;
+            user.1 += u64::from(failed);
+        }
         let protocol = sides().map(|side| side.protocol).find(|&name| name != Name::NONE).unwrap_or(Name::NONE);
         let edge = self.edges.entry((source, target, protocol)).or_default();
         edge.calls += 1;
@@ -137,18 +152,16 @@ impl Sums {
 
     /// The graph, or the part of it that touches one service.
     pub(crate) fn finish(mut self, names: &Names, focus: Option<&str>, mut notes: Notes) -> Graph {
-        self.join_known_services();
+        self.join_services();
         let id = |place: Place| peer::id(place, names);
         let mut edges: Vec<Edge> = self.edges.iter().map(|(&key, sum)| sum.edge(key, names)).collect();
         if let Some(focus) = focus {
             edges.retain(|edge| edge.source == focus || edge.target == focus);
         }
         edges.sort_by(|a, b| (&a.source, &a.target, &a.protocol).cmp(&(&b.source, &b.target, &b.protocol)));
-        let shown = |node: &Node| {
-            focus.is_none_or(|focus| {
-                node.id == focus || edges.iter().any(|edge| edge.source == node.id || edge.target == node.id)
-            })
-        };
+        let touched: HashSet<&str> =
+            edges.iter().flat_map(|edge| [edge.source.as_str(), edge.target.as_str()]).collect();
+        let shown = |node: &Node| focus.is_none_or(|focus| node.id == focus || touched.contains(node.id.as_str()));
         let mut nodes: Vec<Node> = self
             .nodes
             .iter()
@@ -161,6 +174,7 @@ impl Sums {
             })
             .filter(shown)
             .collect();
+        drop(touched);
         nodes.sort_by(|a, b| a.id.cmp(&b.id));
         if self.nameless_exits > 0 {
             notes
@@ -174,25 +188,23 @@ impl Sums {
         Graph { nodes, edges, notes }
     }
 
-    /// A peer that bears the name of a service that is seen is that service: its own span was not sent,
-    /// or is still on its way.
-    fn join_known_services(&mut self) {
-        let known = |nodes: &HashMap<Place, (u64, u64)>, (kind, name): Place| {
-            let service = (NodeKind::Service, name);
-            (kind == NodeKind::External && nodes.contains_key(&service)).then_some(service)
+    /// A peer is a service where it bears the name of one that is seen, or where only that service ever
+    /// answered under its name. The service's own span was not sent, is still on its way, or never began:
+    /// the call was refused (breaker open, no provider) or failed before it arrived.
+    fn join_services(&mut self) {
+        let (nodes, edges) = (std::mem::take(&mut self.nodes), std::mem::take(&mut self.edges));
+        let joined = |(kind, name): Place| match kind {
+            NodeKind::External if nodes.contains_key(&(NodeKind::Service, name)) => (NodeKind::Service, name),
+            NodeKind::External => self.aliases.service(name).map_or((kind, name), |name| (NodeKind::Service, name)),
+            _ => (kind, name),
         };
-        let places: Vec<Place> = self.nodes.keys().copied().collect();
-        for place in places {
-            let Some(service) = known(&self.nodes, place) else { continue };
-            let (calls, errors) = self.nodes.remove(&place).unwrap_or_default();
-            let node = self.nodes.entry(service).or_default();
+        for (&place, (calls, errors)) in &nodes {
+            let node = self.nodes.entry(joined(place)).or_default();
             node.0 += calls;
             node.1 += errors;
-            let keys: Vec<_> = self.edges.keys().copied().filter(|(_, target, _)| *target == place).collect();
-            for key in keys {
-                let Some(sum) = self.edges.remove(&key) else { continue };
-                self.edges.entry((key.0, service, key.2)).or_default().merge(sum);
-            }
+        }
+        for ((source, target, protocol), sum) in edges {
+            self.edges.entry((source, joined(target), protocol)).or_default().merge(sum);
         }
     }
 }

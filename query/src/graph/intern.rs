@@ -3,7 +3,9 @@
 use arrow::array::Array;
 use hashbrown::HashMap;
 
+use crate::engine::QueryError;
 use crate::rows::Strings;
+use crate::rows::scan::ANSWER_BYTES;
 
 /// A text by number, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +19,7 @@ impl Name {
 pub(crate) struct Names {
     numbers: HashMap<String, u32>,
     texts: Vec<String>,
+    bytes: usize,
 }
 
 impl Names {
@@ -28,7 +31,23 @@ impl Names {
         let number = self.texts.len() as u32;
         self.numbers.insert(text.to_owned(), number);
         self.texts.push(text.to_owned());
+        self.bytes += text.len();
         Name(number)
+    }
+
+    /// Of all texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Fails where an answer could not hold all these names.
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
+        match self.bytes <= ANSWER_BYTES {
+            true => Ok(()),
+            false => {
+                Err(QueryError::TooLarge("the names in this range alone fill it; ask for a shorter one".to_owned()))
+            }
+        }
     }
 
     pub(crate) fn get(&self, name: Name) -> Option<&str> {

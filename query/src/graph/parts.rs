@@ -47,7 +47,8 @@ pub(crate) fn each_trace(
         let mut parts = Vec::new();
         let wanted = Wanted { columns: COLUMNS, prune: &Prune::All, range: wide };
         each_chunk(snapshot, deadline, &wanted, notes, |batch| {
-            collect(Columns::new(batch), &mut parts, names, |trace| share.contains(trace), wide)
+            collect(Columns::new(batch), &mut parts, names, |trace| share.contains(trace), wide)?;
+            Ok(names.check()?)
         })?;
         for (number, trace) in by_trace(&mut parts, names).enumerate() {
             if number % 256 == 0 {

@@ -122,6 +122,54 @@ fn a_peer_named_like_a_service_is_that_service() {
 }
 
 #[test]
+fn a_refused_call_goes_to_the_service_that_answered_others() {
+    let to_cart = |id| calling(one("front", id, 0, CLIENT), "http", "10.0.0.7:8080");
+    let alone = |trace: u8, span: Span| Span { trace_id: TraceId([trace; 16]), ..span };
+    let refused = [
+        alone(7, failed(to_cart(1), "breaker_open")),
+        alone(8, failed(to_cart(1), "no_instance")),
+        alone(9, failed(calling(one("other", 1, 0, CLIENT), "http", "10.0.0.7:8080"), "timeout")),
+        alone(9, failed(calling(one("other", 2, 0, CLIENT), "http", "10.0.0.8:8080"), "timeout")),
+    ];
+    let answered = [to_cart(2), one("cart", 3, 2, SERVER)];
+    let found = graph_of(&[&refused, &answered], Range::ALL, None);
+    let stranger = edge("other", ":external:10.0.0.8:8080", 1, 1);
+    assert_eq!(told(&found), [edge("front", "cart", 3, 2), stranger, edge("other", "cart", 1, 1)]);
+    let outcomes = [("breaker_open".to_owned(), 1), ("no_instance".to_owned(), 1)];
+    assert_eq!(found.edges[0].outcomes, outcomes);
+    let cart = found.nodes.iter().find(|node| node.id == "cart").expect("a node");
+    assert_eq!((cart.calls, cart.errors), (4, 3));
+}
+
+#[test]
+fn an_address_of_several_services_is_none_of_them() {
+    let call = |id| calling(one("front", id, 0, CLIENT), "http", "gateway:80");
+    let found = graph(&[
+        call(1),
+        one("cart", 2, 1, SERVER),
+        call(3),
+        one("stock", 4, 3, SERVER),
+        failed(call(5), "breaker_open"),
+    ]);
+    let refused = edge("front", ":external:gateway:80", 1, 1);
+    assert_eq!(told(&found), [refused, edge("front", "cart", 1, 0), edge("front", "stock", 1, 0)]);
+}
+
+#[test]
+fn a_topic_is_no_address() {
+    let publish = |id| calling(one("front", id, 0, PRODUCER), "kafka", "kafka:orders");
+    let found = graph(&[publish(1), one("billing", 2, 1, CONSUMER), publish(3)]);
+    assert_eq!(told(&found), [edge("front", ":topic:kafka:orders", 1, 0), edge("front", "billing", 1, 0)]);
+}
+
+#[test]
+fn the_user_shows_what_it_sends() {
+    let found = graph(&[one("front", 1, 0, SERVER), failed(one("shop", 2, 0, SERVER), "error")]);
+    let user = found.nodes.iter().find(|node| node.kind == NodeKind::User).expect("a node");
+    assert_eq!((user.id.as_str(), user.calls, user.errors), (":user", 2, 1));
+}
+
+#[test]
 fn nested_exits_count_innermost_and_entries_outermost() {
     let found = graph(&[
         one("front", 1, 0, SERVER),
@@ -181,7 +229,13 @@ fn orphans_are_told_and_focus_cuts() {
 
 fn any_span() -> impl Strategy<Value = Span> {
     let service = prop_oneof![Just("a"), Just("b"), Just("c"), Just("")];
-    let peer = prop_oneof![Just(None), Just(Some("b")), Just(Some("kafka:t")), Just(Some("mysql://h/d"))];
+    let peer = prop_oneof![
+        Just(None),
+        Just(Some("b")),
+        Just(Some("kafka:t")),
+        Just(Some("mysql://h/d")),
+        Just(Some("host:80"))
+    ];
     (1u128..4, 1u64..12, 0u64..12, 0i32..6, service, peer, 0u64..100, any::<bool>()).prop_map(
         |(trace, id, parent, kind, service, peer, start, fails)| {
             let peer = peer.map(str::to_owned);

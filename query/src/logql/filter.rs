@@ -8,7 +8,7 @@ use storage::scan::ReadError;
 use storage::schema::col;
 use storage::terms::{Field, Prune, intrinsic, severity_name};
 
-use super::{AttributeTest, LogExpr, LogQuery, LogScope, Origin, SeverityTest, TextOp, TextTest};
+use super::{AttributeTest, Body, LogExpr, LogQuery, LogScope, Origin, SeverityTest, TextOp, TextTest};
 use crate::filter::Truth;
 use crate::filter::attribute::AttributeColumn;
 use crate::filter::prune::{any, every, exists, loosely};
@@ -43,18 +43,27 @@ impl LogFilter {
 
     /// Over the rows of a batch.
     pub fn bind<'a>(&'a self, batch: &'a RecordBatch) -> Result<BoundLogFilter<'a>, ReadError> {
-        Ok(BoundLogFilter { node: Node::new(&self.expr, Columns::new(batch))? })
+        let columns = Columns::new(batch);
+        let bodies = self.columns.contains(&col::BODY).then(|| columns.strings(col::BODY)).transpose()?;
+        Ok(BoundLogFilter { node: Node::new(&self.expr, columns)?, bodies })
+    }
+
+    /// How many questions it asks of a row.
+    pub(crate) fn conditions(&self) -> usize {
+        self.expr.conditions()
     }
 }
 
 /// A filter that is ready to be asked about the rows of one batch.
 pub struct BoundLogFilter<'a> {
     node: Node<'a>,
+    bodies: Option<Strings<'a>>,
 }
 
 impl BoundLogFilter<'_> {
     pub fn check(&self, row: usize) -> bool {
-        self.node.holds(row)
+        let body = self.bodies.and_then(|bodies| bodies.get(row)).map(Body::new);
+        self.node.holds(row, body.as_ref())
     }
 }
 
@@ -62,12 +71,13 @@ enum Node<'a> {
     All(Vec<Node<'a>>),
     Any(Vec<Node<'a>>),
     Not(Box<Node<'a>>),
-    Body(Strings<'a>, &'a TextTest),
-    BodyMatches(Strings<'a>, &'a Pattern),
+    Body(&'a TextTest),
+    BodyMatches(&'a Pattern),
     Text(Strings<'a>, &'a TextOp),
     Severity(&'a [i32], SeverityTest),
     Trace(Ids<'a, 16>, [u8; 16]),
     HasTrace(Ids<'a, 16>),
+    HasSpan(Ids<'a, 8>),
     Span(Ids<'a, 8>, [u8; 8]),
     Attribute(Vec<AttributeColumn<'a>>, &'a AttributeTest),
     Origin([Strings<'a>; 3], &'a Origin),
@@ -80,13 +90,14 @@ impl<'a> Node<'a> {
             LogExpr::All(parts) => Node::All(all(parts)?),
             LogExpr::Any(parts) => Node::Any(all(parts)?),
             LogExpr::Not(inner) => Node::Not(Box::new(Node::new(inner, columns)?)),
-            LogExpr::Text(test) => Node::Body(columns.strings(col::BODY)?, test),
-            LogExpr::BodyMatches(pattern) => Node::BodyMatches(columns.strings(col::BODY)?, pattern),
+            LogExpr::Text(test) => Node::Body(test),
+            LogExpr::BodyMatches(pattern) => Node::BodyMatches(pattern),
             LogExpr::Service(op) => Node::Text(columns.strings(col::SERVICE_NAME)?, op),
             LogExpr::EventName(op) => Node::Text(columns.strings(col::EVENT_NAME)?, op),
             LogExpr::Severity(test) => Node::Severity(columns.i32s(col::SEVERITY_NUMBER)?, *test),
             LogExpr::Trace(id) => Node::Trace(columns.ids(col::TRACE_ID)?, id.0),
             LogExpr::HasTrace => Node::HasTrace(columns.ids(col::TRACE_ID)?),
+            LogExpr::HasSpan => Node::HasSpan(columns.ids(col::SPAN_ID)?),
             LogExpr::Span(id) => Node::Span(columns.ids(col::SPAN_ID)?, id.0),
             LogExpr::Attribute { scope, key, test } => {
                 let column = |column: &&'static str| AttributeColumn::new(columns, column, key);
@@ -99,18 +110,20 @@ impl<'a> Node<'a> {
         })
     }
 
-    fn holds(&self, row: usize) -> bool {
+    /// `body` is the row's.
+    fn holds(&self, row: usize, body: Option<&Body<'_>>) -> bool {
         match self {
-            Node::All(parts) => parts.iter().all(|part| part.holds(row)),
-            Node::Any(parts) => parts.iter().any(|part| part.holds(row)),
-            Node::Not(inner) => !inner.holds(row),
-            Node::Body(body, test) => body.get(row).is_some_and(|body| test.holds(body)),
-            Node::BodyMatches(body, pattern) => body.get(row).is_some_and(|body| pattern.is_match(body)),
+            Node::All(parts) => parts.iter().all(|part| part.holds(row, body)),
+            Node::Any(parts) => parts.iter().any(|part| part.holds(row, body)),
+            Node::Not(inner) => !inner.holds(row, body),
+            Node::Body(test) => body.is_some_and(|body| test.holds(body)),
+            Node::BodyMatches(pattern) => body.is_some_and(|body| pattern.is_match(body.sent())),
             Node::Text(column, TextOp::Is(text)) => column.text(row) == text,
             Node::Text(column, TextOp::Matches(pattern)) => pattern.is_match(column.text(row)),
             Node::Severity(numbers, test) => (test.from..=test.to).contains(&numbers[row]),
             Node::Trace(ids, wanted) => ids.get(row).as_ref() == Some(wanted),
             Node::HasTrace(ids) => ids.get(row).is_some(),
+            Node::HasSpan(ids) => ids.get(row).is_some(),
             Node::Span(ids, wanted) => ids.get(row).as_ref() == Some(wanted),
             Node::Attribute(columns, test) => {
                 columns.iter().any(|column| column.raw(row).is_some_and(|raw| attribute_holds(test, raw)))
@@ -163,7 +176,7 @@ fn columns_of(expr: &LogExpr, columns: &mut BTreeSet<&'static str>) {
         LogExpr::EventName(_) => columns.extend([col::EVENT_NAME]),
         LogExpr::Severity(_) => columns.extend([col::SEVERITY_NUMBER]),
         LogExpr::Trace(_) | LogExpr::HasTrace => columns.extend([col::TRACE_ID]),
-        LogExpr::Span(_) => columns.extend([col::SPAN_ID]),
+        LogExpr::Span(_) | LogExpr::HasSpan => columns.extend([col::SPAN_ID]),
         LogExpr::Attribute { scope, .. } => columns.extend(scopes(*scope)),
         LogExpr::Origin(_) => columns.extend(ORIGIN),
     }
@@ -192,7 +205,7 @@ fn prune(expr: &LogExpr) -> Prune {
             }
         },
         LogExpr::Origin(origin) => column_prune(intrinsic::SERVICE, &TextOp::Is(origin.service.clone())),
-        LogExpr::Not(_) | LogExpr::BodyMatches(_) | LogExpr::HasTrace => Prune::All,
+        LogExpr::Not(_) | LogExpr::BodyMatches(_) | LogExpr::HasTrace | LogExpr::HasSpan => Prune::All,
     }
 }
 

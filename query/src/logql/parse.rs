@@ -6,11 +6,14 @@ use crate::filter::value::Loose;
 use crate::traceql::ast::{CompareOp, Pattern};
 use crate::traceql::{MAX_DEPTH, MAX_TEXT, bad, literal};
 
+/// Most questions that one query asks of a row: each word of a term is one.
+const MOST_CONDITIONS: usize = 300;
+
 pub(super) fn parse(text: &str) -> Result<LogExpr, QueryError> {
     if text.len() > MAX_TEXT {
         return Err(bad(MAX_TEXT, format!("a query may have at most {MAX_TEXT} bytes")));
     }
-    let mut parser = Parser { text, at: 0 };
+    let mut parser = Parser { text, at: 0, conditions: 0 };
     if parser.skip_space().is_empty() {
         return Ok(LogExpr::All(Vec::new()));
     }
@@ -45,6 +48,8 @@ const OPERATORS: &[(&str, Op)] = &[
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Of what is parsed so far.
+    conditions: usize,
 }
 
 /// Text of a term, and whether it stood in quotes.
@@ -129,8 +134,18 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 Ok(inner)
             }
-            Some(_) => self.condition(),
+            Some(_) => self.counted(),
         }
+    }
+
+    fn counted(&mut self) -> Result<LogExpr, QueryError> {
+        let from = self.at;
+        let condition = self.condition()?;
+        self.conditions += condition.conditions();
+        if self.conditions > MOST_CONDITIONS {
+            return Err(bad(from, format!("a query may have at most {MOST_CONDITIONS} words and conditions")));
+        }
+        Ok(condition)
     }
 
     fn condition(&mut self) -> Result<LogExpr, QueryError> {
@@ -179,6 +194,9 @@ impl<'a> Parser<'a> {
                 }
                 '\\' => match chars.next() {
                     Some((_, escaped @ ('"' | '\\'))) => text.push(escaped),
+                    Some((_, 'n')) => text.push('\n'),
+                    Some((_, 't')) => text.push('\t'),
+                    Some((_, 'r')) => text.push('\r'),
                     Some((_, other)) => text.extend(['\\', other]),
                     None => break,
                 },
@@ -208,12 +226,17 @@ fn text(piece: &Piece, at: usize) -> Result<LogExpr, QueryError> {
 fn field(key: &str, op: Op, value: &Piece) -> Result<LogExpr, String> {
     let anything = value.text == "*" && !value.quoted && op == Op::Compare(CompareOp::Equal);
     match key {
-        "service" if !anything => text_field(op, &value.text, LogExpr::Service),
-        "event" | "event_name" if !anything => text_field(op, &value.text, LogExpr::EventName),
+        // What is missing reads as the empty text, or as severity 0.
+        "service" if anything => Ok(not(LogExpr::Service(TextOp::Is(String::new())))),
+        "service" => text_field(op, &value.text, LogExpr::Service),
+        "event" | "event_name" if anything => Ok(not(LogExpr::EventName(TextOp::Is(String::new())))),
+        "event" | "event_name" => text_field(op, &value.text, LogExpr::EventName),
+        "severity" | "level" if anything => Ok(not(LogExpr::Severity(SeverityTest { from: 0, to: 0 }))),
         "severity" | "level" => severity(op, &value.text),
         "trace_id" if anything => Ok(LogExpr::HasTrace),
         "trace_id" => id(op, &value.text, LogExpr::Trace),
-        "span_id" if !anything => id(op, &value.text, LogExpr::Span),
+        "span_id" if anything => Ok(LogExpr::HasSpan),
+        "span_id" => id(op, &value.text, LogExpr::Span),
         "body" => body(op, value),
         _ => attribute(key, op, value, anything),
     }

@@ -1,5 +1,9 @@
 //! Whether a body holds words or a phrase, and which words of the index say that it can.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use storage::terms::Prune;
 use storage::text::{LONG_WORD, MAX_WORD_BYTES, for_each_word, is_cjk};
 
@@ -14,6 +18,39 @@ pub(crate) enum TextTest {
     Words(Vec<Word>),
 }
 
+/// The body of one record. What tests need of it is made once, by the first that asks.
+pub(crate) struct Body<'a> {
+    sent: &'a str,
+    /// Lower-cased, and whether it is ASCII.
+    lower: OnceCell<(String, bool)>,
+    /// Lower-cased, cut as the index does.
+    words: OnceCell<BTreeSet<String>>,
+}
+
+impl<'a> Body<'a> {
+    pub(crate) fn new(sent: &'a str) -> Self {
+        Self { sent, lower: OnceCell::new(), words: OnceCell::new() }
+    }
+
+    pub(crate) fn sent(&self) -> &'a str {
+        self.sent
+    }
+
+    fn lower(&self) -> (&str, bool) {
+        let (text, ascii) = self.lower.get_or_init(|| (lower(self.sent), self.sent.is_ascii()));
+        (text, *ascii)
+    }
+
+    fn words(&self) -> &BTreeSet<String> {
+        self.words.get_or_init(|| runs(self.sent).map(|(_, run)| lower(run)).collect())
+    }
+
+    fn has_word_with(&self, prefix: &str) -> bool {
+        let mut from = self.words().range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.next().is_some_and(|word| word.starts_with(prefix))
+    }
+}
+
 /// Lower-cased.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Word {
@@ -23,6 +60,14 @@ pub(crate) enum Word {
     Prefix(String),
     /// A run of Chinese, Japanese or Korean: as it stands.
     Run(String),
+}
+
+impl Word {
+    fn text(&self) -> &str {
+        match self {
+            Self::Whole(text) | Self::Prefix(text) | Self::Run(text) => text,
+        }
+    }
 }
 
 impl TextTest {
@@ -50,45 +95,33 @@ impl TextTest {
         if words.is_empty() { Self::phrase(term) } else { Self::Words(words) }
     }
 
-    pub(crate) fn holds(&self, body: &str) -> bool {
-        if body.is_ascii() {
-            return self.holds_in(&body.to_ascii_lowercase(), true);
-        }
-        self.holds_in(&lower(body), false) && self.words_hold(body)
-    }
-
-    /// In a lower-cased body. Words of ASCII are decided; others are only looked for.
-    fn holds_in(&self, body: &str, ascii: bool) -> bool {
+    pub(crate) fn holds(&self, body: &Body<'_>) -> bool {
+        let (text, ascii) = body.lower();
         match self {
-            Self::Phrase(phrase) => body.contains(phrase.as_str()),
-            Self::Words(words) => words.iter().all(|word| match word {
-                Word::Run(run) => body.contains(run.as_str()),
-                Word::Whole(word) if ascii => occurs(body, word, true),
-                Word::Prefix(word) if ascii => occurs(body, word, false),
-                Word::Whole(word) | Word::Prefix(word) => body.contains(word.as_str()),
+            Self::Phrase(phrase) => text.contains(phrase.as_str()),
+            Self::Words(words) if ascii => words.iter().all(|word| match word {
+                Word::Run(run) => text.contains(run.as_str()),
+                Word::Whole(word) => occurs(text, word, true),
+                Word::Prefix(word) => occurs(text, word, false),
             }),
-        }
-    }
-
-    /// Decides words in a body as sent, cut into words as the index does.
-    fn words_hold(&self, body: &str) -> bool {
-        let Self::Words(words) = self else { return true };
-        let mut missing: Vec<&Word> = words.iter().filter(|word| !matches!(word, Word::Run(_))).collect();
-        if missing.is_empty() {
-            return true;
-        }
-        for (_, run) in runs(body) {
-            let run = lower(run);
-            missing.retain(|word| match word {
-                Word::Whole(word) => run != *word,
-                Word::Prefix(word) => !run.starts_with(word.as_str()),
-                Word::Run(_) => false,
-            });
-            if missing.is_empty() {
-                return true;
+            // Looking for the letters is quicker than cutting the body into words, and rules most bodies out.
+            Self::Words(words) => {
+                words.iter().all(|word| text.contains(word.text()))
+                    && words.iter().all(|word| match word {
+                        Word::Run(_) => true,
+                        Word::Whole(word) => body.words().contains(word),
+                        Word::Prefix(word) => body.has_word_with(word),
+                    })
             }
         }
-        false
+    }
+
+    /// How many questions it asks of a body.
+    pub(crate) fn conditions(&self) -> usize {
+        match self {
+            Self::Phrase(_) => 1,
+            Self::Words(words) => words.len(),
+        }
     }
 
     /// Blocks in which it can hold.
@@ -155,12 +188,15 @@ fn containing(part: &str) -> Prune {
     any([Prune::WordContaining(shown.to_owned()), Prune::word(LONG_WORD)].into_iter())
 }
 
+/// Most words of one phrase that are looked for in the index: more would hardly exclude another block.
+const MOST_PRUNING: usize = 64;
+
 /// Each pair of neighbours is a word of the index; one character alone is part of one.
 fn run_prune(run: &str) -> Prune {
     let starts: Vec<usize> = run.char_indices().map(|(at, _)| at).chain([run.len()]).collect();
     match starts.len() {
         0..=2 => Prune::WordContaining(run.to_owned()),
-        _ => every(starts.windows(3).map(|pair| Prune::word(&run[pair[0]..pair[2]]))),
+        _ => every(starts.windows(3).take(MOST_PRUNING).map(|pair| Prune::word(&run[pair[0]..pair[2]]))),
     }
 }
 
@@ -179,8 +215,10 @@ fn phrase_prune(phrase: &str) -> Prune {
             _ => None,
         }
     });
-    match every(whole) {
-        Prune::All => every(runs.iter().map(|(_, run)| if is_run(run) { run_prune(run) } else { containing(run) })),
+    match every(whole.take(MOST_PRUNING)) {
+        Prune::All => every(
+            runs.iter().take(MOST_PRUNING).map(|(_, run)| if is_run(run) { run_prune(run) } else { containing(run) }),
+        ),
         whole => whole,
     }
 }

@@ -9,6 +9,7 @@ use crate::engine::{Deadline, QueryError, Range};
 use crate::logql::LogFilter;
 use crate::model::{Histogram, Notes};
 use crate::rows::Columns;
+use crate::rows::scan::{self, Pace};
 
 /// Most steps in one answer.
 const MOST_BUCKETS: usize = 10_000;
@@ -26,7 +27,7 @@ pub(super) fn histogram(
     if buckets == 0 || buckets > MOST_BUCKETS {
         return Err(QueryError::bad(format!("a histogram has 1 to {MOST_BUCKETS} buckets")));
     }
-    let mut notes = Notes::default();
+    let mut notes = Notes::over(snapshot, range);
     let Some(span) = Span::new(snapshot, range, buckets) else {
         return Ok(Histogram { from: 0, step: 1, series: Vec::new(), notes });
     };
@@ -35,32 +36,21 @@ pub(super) fn histogram(
     columns.extend(filter.columns().iter().filter(|column| **column != col::SEVERITY_NUMBER));
     let read = Read { columns: &columns, prune: filter.prune(), from: range.from, to: range.to };
     for source in snapshot.sources(Table::Logs, range.from, range.to) {
-        deadline.check()?;
-        let chunks = match source.read(&read) {
-            Ok(chunks) => chunks,
-            Err(error) => {
-                notes.unreadable(&error);
-                continue;
-            }
-        };
-        for chunk in chunks {
-            deadline.check()?;
-            let counted = chunk.and_then(|chunk| {
-                notes.rows_read += chunk.batch.num_rows() as u64;
-                let columns = Columns::new(&chunk.batch);
-                let (times, severities) = (columns.times(col::TIME)?, columns.i32s(col::SEVERITY_NUMBER)?);
-                let filter = filter.bind(&chunk.batch)?;
-                for row in (0..columns.rows()).filter(|&row| range.contains(times[row]) && filter.check(row)) {
+        scan::each_chunk(&source, &read, deadline, &mut notes, |chunk| {
+            let columns = Columns::new(&chunk.batch);
+            let (times, severities) = (columns.times(col::TIME)?, columns.i32s(col::SEVERITY_NUMBER)?);
+            let bound = filter.bind(&chunk.batch)?;
+            let mut pace = Pace::new(deadline, &chunk.batch, filter.conditions());
+            for row in (0..columns.rows()).filter(|&row| range.contains(times[row])) {
+                pace.row(row)?;
+                if bound.check(row) {
                     let series: &mut Vec<u64> = &mut counts[class(severities[row])];
                     series.resize(span.buckets, 0);
                     series[span.bucket(times[row])] += 1;
                 }
-                Ok(())
-            });
-            if let Err(error) = counted {
-                notes.unreadable(&error);
             }
-        }
+            Ok(())
+        })?;
     }
     let series = SEVERITIES
         .into_iter()

@@ -9,6 +9,7 @@ use storage::store::{Snapshot, Source};
 use crate::engine::{Deadline, QueryError, Range};
 use crate::logql::{LogFilter, LogQuery};
 use crate::model::{LogRecord, Notes, Page};
+use crate::rows::scan::{self, Halt, Pace, text_bytes};
 use crate::rows::{Columns, LOG_COLUMNS, LogReader, Origins};
 
 /// Which records to find.
@@ -84,7 +85,7 @@ pub(super) struct Place {
 }
 
 /// All sources of logs, in the order in which places number them.
-fn all_sources(snapshot: &Snapshot) -> Vec<Source> {
+pub(super) fn all_sources(snapshot: &Snapshot) -> Vec<Source> {
     snapshot.sources(Table::Logs, i64::MIN, i64::MAX)
 }
 
@@ -94,17 +95,18 @@ pub(super) fn page(
     filter: &LogFilter,
     search: &LogSearch,
     after: Option<Position>,
+    most_text: usize,
 ) -> Result<Page<LogRecord>, QueryError> {
-    let mut notes = Notes::default();
+    let mut notes = Notes::over(snapshot, search.range);
     let mut best = Best { places: Vec::new(), most: search.limit.saturating_add(1), order: search.order, last: None };
     let mut columns = vec![col::TIME, col::ROW_ID];
     columns.extend(filter.columns());
-    let mut sources: Vec<(usize, Source)> = all_sources(snapshot).into_iter().enumerate().collect();
+    let sources = all_sources(snapshot);
+    let mut order: Vec<(usize, &Source)> = sources.iter().enumerate().collect();
     if search.order == LogOrder::OldestFirst {
-        sources.sort_by_key(|(_, source)| source.time_bounds().0);
+        order.sort_by_key(|(_, source)| source.time_bounds().0);
     }
-    for (number, source) in &sources {
-        deadline.check()?;
+    for (number, source) in order {
         best.settle();
         let range = narrowed(search, after, best.last);
         let (least, greatest) = source.time_bounds();
@@ -112,30 +114,21 @@ pub(super) fn page(
             continue;
         }
         let read = Read { columns: &columns, prune: filter.prune(), from: range.from, to: range.to };
-        let chunks = match source.read(&read) {
-            Ok(chunks) => chunks,
-            Err(error) => {
-                notes.unreadable(&error);
-                continue;
-            }
-        };
-        for chunk in chunks {
-            deadline.check()?;
-            let taken = chunk.and_then(|chunk| {
-                notes.rows_read += chunk.batch.num_rows() as u64;
-                take(*number, &chunk, filter, search, after, &mut best)
-            });
-            if let Err(error) = taken {
-                notes.unreadable(&error);
-            }
-        }
+        scan::each_chunk(source, &read, deadline, &mut notes, |chunk| {
+            take(number, chunk, filter, search, after, deadline, &mut best)
+        })?;
     }
     let mut places = best.finish();
     let more = places.len() > search.limit;
     places.truncate(search.limit);
-    let next = places.last().filter(|_| more).map(|place| place.position.cursor());
-    let items = fetch(snapshot, &places, &mut notes);
-    Ok(Page { items, next, notes })
+    let Fetched { records, places: shown } = fetch(&sources, &places, most_text, deadline, &mut notes)?;
+    let cut = shown < places.len();
+    if cut {
+        let told = format!("only the first {shown} records are shown, for the text of more does not fit");
+        notes.warnings.push(told);
+    }
+    let next = places[..shown].last().filter(|_| more || cut).map(|place| place.position.cursor());
+    Ok(Page { items: records, next, notes })
 }
 
 /// The range in which rows can still be of the page.
@@ -160,18 +153,23 @@ fn take(
     filter: &LogFilter,
     search: &LogSearch,
     after: Option<Position>,
+    deadline: &Deadline,
     best: &mut Best,
-) -> Result<(), ReadError> {
+) -> Result<(), Halt> {
     let columns = Columns::new(&chunk.batch);
     let (times, ids) = (columns.times(col::TIME)?, columns.u64s(col::ROW_ID)?);
-    let filter = filter.bind(&chunk.batch)?;
+    let bound = filter.bind(&chunk.batch)?;
+    let mut pace = Pace::new(deadline, &chunk.batch, filter.conditions());
     for row in 0..columns.rows() {
         let position = Position { time: times[row], id: RowId(ids[row]) };
-        let wanted = search.range.contains(position.time)
+        let open = search.range.contains(position.time)
             && after.is_none_or(|after| search.order.before(after, position))
-            && best.wants(position)
-            && filter.check(row);
-        if wanted {
+            && best.wants(position);
+        if !open {
+            continue;
+        }
+        pace.row(row)?;
+        if bound.check(row) {
             best.insert(Place { position, source, row: chunk.rows[row] });
         }
     }
@@ -218,27 +216,73 @@ impl Best {
     }
 }
 
-/// Whole records in the order of their places. What cannot be read is noted and left out.
-pub(super) fn fetch(snapshot: &Snapshot, places: &[Place], notes: &mut Notes) -> Vec<LogRecord> {
-    let sources = all_sources(snapshot);
+/// Whole records of the first places.
+pub(super) struct Fetched {
+    pub(super) records: Vec<LogRecord>,
+    /// How many of the places: the text of more found no room.
+    pub(super) places: usize,
+}
+
+/// Places fetched at first; then up to so many times more, as their text allows.
+const FETCH: usize = 16;
+const FETCH_MORE: usize = 8;
+
+/// Whole records in the order of their places, of at most `most_text` bytes of text; one always. What
+/// cannot be read is noted and left out. `sources` are those of [`all_sources`].
+pub(super) fn fetch(
+    sources: &[Source],
+    places: &[Place],
+    most_text: usize,
+    deadline: &Deadline,
+    notes: &mut Notes,
+) -> Result<Fetched, QueryError> {
+    let (mut origins, mut fetched) = (Origins::default(), Fetched { records: Vec::new(), places: 0 });
+    let (mut text, mut step) = (0, FETCH);
+    while fetched.places < places.len() {
+        deadline.check()?;
+        let part = &places[fetched.places..places.len().min(fetched.places + step)];
+        for (record, bytes) in read(sources, part, &mut origins, notes) {
+            if text + bytes + origins.bytes() > most_text && !fetched.records.is_empty() {
+                return Ok(fetched);
+            }
+            text += bytes;
+            fetched.places += 1;
+            fetched.records.extend(record);
+        }
+        let average = text / fetched.places + 1;
+        step = (most_text.saturating_sub(text) / average).clamp(1, step * FETCH_MORE);
+    }
+    Ok(fetched)
+}
+
+/// Records with the bytes of their text, in the order of their places; None where one cannot be read.
+fn read(
+    sources: &[Source],
+    places: &[Place],
+    origins: &mut Origins,
+    notes: &mut Notes,
+) -> Vec<(Option<LogRecord>, usize)> {
     let mut order: Vec<usize> = (0..places.len()).collect();
     order.sort_unstable_by_key(|&at| (places[at].source, places[at].row));
-    let mut records: Vec<Option<LogRecord>> = vec![None; places.len()];
-    let mut origins = Origins::default();
+    let mut records = vec![(None, 0); places.len()];
     for same_source in order.chunk_by(|&a, &b| places[a].source == places[b].source) {
         let rows: Vec<u32> = same_source.iter().map(|&at| places[at].row).collect();
         let read = sources[places[same_source[0]].source]
             .fetch(LOG_COLUMNS, &rows)
-            .and_then(|batch| records_of(&batch, &mut origins));
+            .and_then(|batch| Ok((records_of(&batch, origins)?, text_bytes(&batch))));
         match read {
-            Ok(read) => same_source.iter().zip(read).for_each(|(&at, record)| records[at] = Some(record)),
+            Ok((read, bytes)) => {
+                for ((&at, record), bytes) in same_source.iter().zip(read).zip(bytes) {
+                    records[at] = (Some(record), bytes);
+                }
+            }
             Err(error) => notes.unreadable(&error),
         }
     }
-    records.into_iter().flatten().collect()
+    records
 }
 
-pub(super) fn records_of(batch: &RecordBatch, origins: &mut Origins) -> Result<Vec<LogRecord>, ReadError> {
+fn records_of(batch: &RecordBatch, origins: &mut Origins) -> Result<Vec<LogRecord>, ReadError> {
     let mut reader = LogReader::new(batch, origins)?;
     (0..batch.num_rows()).map(|row| reader.get(row)).collect()
 }

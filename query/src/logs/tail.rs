@@ -4,21 +4,23 @@
 //! tail remembers which numbers it has seen, rather than the greatest one.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
 use hashbrown::HashSet;
 use storage::ids::RowId;
-use storage::scan::{Chunk, Read, ReadError};
-use storage::schema::{Table, col};
-use storage::store::{Snapshot, Source};
+use storage::scan::{Chunk, Read};
+use storage::schema::col;
+use storage::store::{Chapters, Snapshot, Source};
 use tokio::sync::watch;
 
-use super::page::records_of;
+use super::page::{Fetched, Place, Position, all_sources, fetch};
 use crate::engine::{Deadline, Engine, QueryError};
 use crate::logql::{LogFilter, LogQuery};
 use crate::model::{LogRecord, Notes};
-use crate::rows::{Columns, LOG_COLUMNS, Origins};
+use crate::rows::Columns;
+use crate::rows::scan::{self, Halt, Pace};
 
 /// What a tail tells.
 #[derive(Clone, Debug)]
@@ -36,6 +38,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Most records of one look; the newest are left out and counted.
 const MOST_RECORDS: usize = 1000;
 
+/// Text of the records of one look; of what is more, the newest are left out and counted.
+const MOST_BYTES: usize = 16 << 20;
+
 /// A request becomes visible before so many later ones are numbered.
 const WINDOW: u64 = 1 << 16;
 
@@ -44,13 +49,16 @@ impl Engine {
     pub fn log_tail(&self, query: LogQuery) -> impl Stream<Item = Result<TailEvent, QueryError>> + Send + use<> {
         // In this order: what is appended meanwhile is after `since`, in no known segment, and a change.
         let changes = self.store().changes();
-        let known = segments(&self.store().snapshot());
+        let snapshot = self.store().snapshot();
+        let known = segments(&snapshot);
         let since = self.store().last_sequence();
+        let chapters = self.store().chapters();
         let state = State {
             engine: self.clone(),
             changes,
-            pending: VecDeque::new(),
-            tail: Some(Tail { filter: LogFilter::new(&query), since, seen: BTreeSet::new(), known }),
+            // What is lost for good is told once.
+            pending: Notes::of(&snapshot).warnings.into_iter().map(TailEvent::Warning).collect(),
+            tail: Some(Tail { filter: LogFilter::new(&query), chapters, since, seen: BTreeSet::new(), known }),
         };
         futures::stream::unfold(state, |mut state| async {
             let event = state.next().await?;
@@ -95,6 +103,8 @@ impl State {
 /// What was told so far.
 struct Tail {
     filter: LogFilter,
+    /// Which row ids are of this process.
+    chapters: Arc<Chapters>,
     /// Requests up to this number are not told.
     since: u64,
     /// Numbers of requests that were told, of the last [`WINDOW`].
@@ -105,30 +115,18 @@ struct Tail {
 
 impl Tail {
     fn look(&mut self, snapshot: &Snapshot, deadline: &Deadline) -> Result<Vec<TailEvent>, QueryError> {
-        let mut notes = Notes::default();
-        let mut found = Found::default();
+        let (mut notes, mut found, mut new) = (Notes::default(), Found::default(), BTreeSet::new());
         let mut columns = vec![col::ROW_ID];
         columns.extend(self.filter.columns());
         let read = Read { columns: &columns, prune: self.filter.prune(), from: i64::MIN, to: i64::MAX };
-        let sources = snapshot.sources(Table::Logs, i64::MIN, i64::MAX);
-        let mut new = BTreeSet::new();
+        let sources = all_sources(snapshot);
         for (number, source) in sources.iter().enumerate() {
             if matches!(source, Source::Stored(segment) if self.known.contains(&segment.meta().id)) {
                 continue;
             }
-            deadline.check()?;
-            match source.read(&read) {
-                Ok(chunks) => {
-                    for chunk in chunks {
-                        deadline.check()?;
-                        let taken = chunk.and_then(|chunk| self.take(number, &chunk, &mut new, &mut found));
-                        if let Err(error) = taken {
-                            notes.unreadable(&error);
-                        }
-                    }
-                }
-                Err(error) => notes.unreadable(&error),
-            }
+            scan::each_chunk(source, &read, deadline, &mut notes, |chunk| {
+                self.take(number, chunk, deadline, &mut new, &mut found)
+            })?;
         }
         self.known = segments(snapshot);
         self.seen.extend(new);
@@ -136,18 +134,28 @@ impl Tail {
             self.since = self.since.max(last.saturating_sub(WINDOW));
             self.seen = self.seen.split_off(&(self.since + 1));
         }
-        Ok(found.events(&sources, notes))
+        found.events(&sources, deadline, notes)
     }
 
-    fn take(&self, source: usize, chunk: &Chunk, new: &mut BTreeSet<u64>, found: &mut Found) -> Result<(), ReadError> {
+    fn take(
+        &self,
+        source: usize,
+        chunk: &Chunk,
+        deadline: &Deadline,
+        new: &mut BTreeSet<u64>,
+        found: &mut Found,
+    ) -> Result<(), Halt> {
         let ids = Columns::new(&chunk.batch).u64s(col::ROW_ID)?;
         let filter = self.filter.bind(&chunk.batch)?;
+        let mut pace = Pace::new(deadline, &chunk.batch, self.filter.conditions());
         for (row, &id) in ids.iter().enumerate() {
-            let sequence = id / RowId::ROWS_PER_REQUEST;
+            // What other processes take is told by them.
+            let Some(sequence) = self.chapters.sequence(id) else { continue };
             if sequence <= self.since || self.seen.contains(&sequence) {
                 continue;
             }
             new.insert(sequence);
+            pace.row(row)?;
             if filter.check(row) {
                 found.rows.insert((id, source, chunk.rows[row]));
                 if found.rows.len() > MOST_RECORDS {
@@ -168,29 +176,23 @@ struct Found {
 }
 
 impl Found {
-    fn events(self, sources: &[Source], mut notes: Notes) -> Vec<TailEvent> {
-        let mut by_source: Vec<(usize, u32)> = self.rows.iter().map(|(_, source, row)| (*source, *row)).collect();
-        by_source.sort_unstable();
-        let mut origins = Origins::default();
-        let mut records = Vec::new();
-        for same_source in by_source.chunk_by(|a, b| a.0 == b.0) {
-            let rows: Vec<u32> = same_source.iter().map(|(_, row)| *row).collect();
-            let fetched = sources[same_source[0].0].fetch(LOG_COLUMNS, &rows);
-            match fetched.and_then(|batch| records_of(&batch, &mut origins)) {
-                Ok(read) => records.extend(read),
-                Err(error) => notes.unreadable(&error),
-            }
-        }
-        records.sort_by_key(|record| record.id);
+    fn events(self, sources: &[Source], deadline: &Deadline, mut notes: Notes) -> Result<Vec<TailEvent>, QueryError> {
+        let place = |&(id, source, row): &(u64, usize, u32)| {
+            let position = Position { time: 0, id: RowId(id) }; // the id alone is the order of a tail
+            Place { position, source, row }
+        };
+        let places: Vec<Place> = self.rows.iter().map(place).collect();
+        let Fetched { records, places: told } = fetch(sources, &places, MOST_BYTES, deadline, &mut notes)?;
+        let dropped = self.dropped + (places.len() - told) as u64;
         let mut events: Vec<TailEvent> = records.into_iter().map(|record| TailEvent::Log(Box::new(record))).collect();
-        events.extend((self.dropped > 0).then_some(TailEvent::Dropped(self.dropped)));
+        events.extend((dropped > 0).then_some(TailEvent::Dropped(dropped)));
         events.extend(notes.warnings.into_iter().map(TailEvent::Warning));
-        events
+        Ok(events)
     }
 }
 
 fn segments(snapshot: &Snapshot) -> HashSet<i64> {
-    let sources = snapshot.sources(Table::Logs, i64::MIN, i64::MAX);
+    let sources = all_sources(snapshot);
     let stored = sources.iter().filter_map(|source| match source {
         Source::Stored(segment) => Some(segment.meta().id),
         Source::Live(_) => None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use proptest::prelude::*;
 use storage::attrs::Value;
+use storage::schema::Table;
 
 use super::*;
 use crate::engine::Limits;
@@ -199,4 +200,47 @@ async fn the_tail_counts_what_it_drops() {
         }
     }
     assert_eq!((told, dropped), (1000, 500));
+}
+
+#[tokio::test]
+async fn a_page_ends_where_its_text_does_not_fit() {
+    let stored = Stored::new(Limits::default()).await;
+    let logs: Vec<LogRecord> = (0..60).map(|at| log(0, T0 + at, &"x".repeat(1000))).collect();
+    append(&stored, &logs[..30]).await;
+    stored.engine.store().flush().await.expect("flushed");
+    append(&stored, &logs[30..]).await;
+    let page = |cursor: Option<String>| {
+        let search = LogSearch { cursor, ..LogSearch::new(query(""), Range::ALL, 50) };
+        stored.engine.run(move |snapshot, deadline| {
+            let after = search.cursor.as_deref().map(Position::parse).transpose()?;
+            page::page(snapshot, deadline, &LogFilter::new(&search.query), &search, after, 25_000)
+        })
+    };
+    let (mut found, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = page(cursor).await.expect("a page");
+        assert!((1..=24).contains(&page.items.len()), "{}", page.items.len());
+        let cut = page.notes.warnings.iter().any(|warning| warning.contains("does not fit"));
+        assert_eq!(cut, page.next.is_some(), "{:?}", page.notes);
+        found.extend(page.items.iter().map(|record| record.time - T0));
+        (cursor, pages) = (page.next, pages + 1);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, (0..60).rev().collect::<Vec<_>>());
+    assert!(pages >= 3);
+}
+
+#[tokio::test]
+async fn many_terms_on_many_rows_end_at_the_deadline() {
+    let stored = Stored::new(Limits { deadline: std::time::Duration::from_millis(20), ..Limits::default() }).await;
+    let body = (0..400).map(|n| format!("größe{n} ")).collect::<String>();
+    let logs: Vec<LogRecord> = (0..20_000).map(|at| log(0, T0 + at, &body)).collect();
+    append(&stored, &logs).await;
+    let terms: Vec<String> = (0..300).map(|n| format!("-größen{n}")).collect();
+    let begin = std::time::Instant::now();
+    let found = stored.engine.log_histogram(query(&terms.join(" ")), Range::ALL, 10).await;
+    assert!(matches!(found, Err(QueryError::Timeout(_))), "{found:?}");
+    assert!(begin.elapsed() < std::time::Duration::from_secs(2), "it took {:?}", begin.elapsed());
 }

@@ -19,6 +19,8 @@ use crate::model::{LogRecord, Resource, Scope, Span};
 pub struct Origins {
     resources: HashMap<(String, u32, String), Arc<Resource>>,
     scopes: HashMap<ScopeText, Arc<Scope>>,
+    /// Of text of all of them.
+    bytes: usize,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -31,6 +33,11 @@ struct ScopeText {
 }
 
 impl Origins {
+    /// Text of all resources and scopes seen so far, bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn resource(&mut self, attributes: &str, dropped: u32, schema_url: &str) -> Result<Arc<Resource>, ReadError> {
         let key = (attributes.to_owned(), dropped, schema_url.to_owned());
         if let Some(resource) = self.resources.get(&key) {
@@ -41,6 +48,7 @@ impl Origins {
             dropped_attributes: dropped,
             schema_url: schema_url.to_owned(),
         });
+        self.bytes += attributes.len() + schema_url.len();
         self.resources.insert(key, resource.clone());
         Ok(resource)
     }
@@ -56,6 +64,8 @@ impl Origins {
             dropped_attributes: text.dropped,
             schema_url: text.schema_url.clone(),
         });
+        let texts = [&text.name, &text.version, &text.attributes, &text.schema_url];
+        self.bytes += texts.iter().map(|text| text.len()).sum::<usize>();
         self.scopes.insert(text, scope.clone());
         Ok(scope)
     }
@@ -237,6 +247,13 @@ struct OriginReader<'a> {
     resources: HashMap<Keys<2>, Arc<Resource>>,
     scopes: HashMap<Keys<4>, Arc<Scope>>,
     origins: &'a mut Origins,
+}
+
+impl SpanReader<'_> {
+    /// Text of all resources and scopes seen so far, bytes.
+    pub(crate) fn origin_bytes(&self) -> usize {
+        self.origin.origins.bytes
+    }
 }
 
 impl<'a> OriginReader<'a> {

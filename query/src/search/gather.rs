@@ -5,7 +5,6 @@ mod read;
 
 use hashbrown::HashMap;
 use storage::ids::{SpanId, TraceId};
-use storage::scan::ReadError;
 use storage::schema::Table;
 use storage::store::Snapshot;
 
@@ -15,6 +14,7 @@ use super::shape::Shape;
 use crate::engine::{Deadline, QueryError};
 use crate::filter::TraceFacts;
 use crate::model::{Notes, ServiceCount, TraceSummary};
+use crate::rows::scan::{Halt, tolerate};
 use read::{Group, Texts};
 
 /// Traces read at once.
@@ -23,22 +23,30 @@ const GROUP: usize = 64;
 /// OTLP StatusCode of a failed span.
 const ERROR: i32 = 2;
 
+/// The most that is held of one trace.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) spans: usize,
+    /// Of what conditions read.
+    pub(super) bytes: usize,
+}
+
 /// Hands over every one of `traces`, whole and each span once.
 ///
-/// A trace of more than `most_spans` spans is cut there, and the notes say so.
+/// A trace beyond the bounds is cut there, and the notes say so.
 pub(super) fn each_trace(
     snapshot: &Snapshot,
     deadline: &Deadline,
     plan: &Plan,
     traces: &[TraceId],
-    most_spans: usize,
+    bounds: Bounds,
     notes: &mut Notes,
-    mut take: impl FnMut(&Gathered<'_>) -> Result<(), ReadError>,
+    mut take: impl FnMut(&Gathered<'_>) -> Result<(), Halt>,
 ) -> Result<(), QueryError> {
     let sources = snapshot.sources(Table::Spans, i64::MIN, i64::MAX);
     let mut groups: Vec<Vec<TraceId>> = traces.chunks(GROUP).rev().map(<[TraceId]>::to_vec).collect();
     while let Some(mut group) = groups.pop() {
-        let reading = read::Reading { sources: &sources, deadline, plan, most_spans };
+        let reading = read::Reading { sources: &sources, deadline, plan, bounds };
         let Some(Group { traces: found, batches, texts }) = reading.run(&group, notes)? else {
             // Too much to hold at once: half of it first.
             let rest = group.split_off(group.len() / 2);
@@ -53,9 +61,7 @@ pub(super) fn each_trace(
             }
             let shape = Shape::new(&spans.iter().map(|span| (span.id, span.parent)).collect::<Vec<_>>());
             let trace = Gathered { id, spans, shape, batches: &batches, texts: &texts };
-            if let Err(error) = take(&trace) {
-                notes.unreadable(&error);
-            }
+            tolerate(take(&trace), notes)?;
         }
     }
     Ok(())
@@ -111,17 +117,21 @@ pub(super) struct Gathered<'a> {
 
 impl Gathered<'_> {
     /// The key and the summary; None where nothing is selected in the range.
-    pub(super) fn summary(&self, plan: &Plan, search: &TraceSearch) -> Result<Option<(i64, TraceSummary)>, ReadError> {
+    pub(super) fn summary(
+        &self,
+        plan: &Plan,
+        search: &TraceSearch,
+        deadline: &Deadline,
+    ) -> Result<Option<(i64, TraceSummary)>, Halt> {
         let facts = self.facts();
         let values = plan
             .expressions()
             .iter()
             .map(|expression| expression.bind_trace(self.batches, &facts))
             .collect::<Result<Vec<_>, _>>()?;
-        let selected = plan.select(&self.shape, &values);
-        let in_range =
-            selected.iter().map(|&at| &self.spans[at]).filter(|span| search.in_range(span.start, span.duration));
-        let Some(key) = in_range.map(|span| span.start).max() else { return Ok(None) };
+        let selected = plan.select(&self.shape, &values, deadline)?;
+        let starts = selected.iter().map(|&at| self.spans[at].start);
+        let Some(key) = starts.filter(|&start| search.range.contains(start)).max() else { return Ok(None) };
         let root = self.root();
         Ok(Some((
             key,

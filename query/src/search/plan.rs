@@ -1,12 +1,13 @@
 //! A query made ready: its conditions as filters, and the walk that selects spans of one trace.
 
 use arrow::record_batch::RecordBatch;
+use hashbrown::HashMap;
 use storage::scan::ReadError;
 use storage::terms::Prune;
 
 use super::shape::{Shape, relate};
-use crate::engine::QueryError;
-use crate::filter::value::{Val, arithmetic, compare};
+use crate::engine::{Deadline, QueryError};
+use crate::filter::value::{Key, Val, arithmetic, compare};
 use crate::filter::{BoundFilter, SpanFilter, Truth, prune};
 use crate::traceql::TraceQuery;
 use crate::traceql::ast::*;
@@ -20,6 +21,8 @@ pub(super) struct Plan {
     expressions: Vec<SpanFilter>,
     /// Conditions whose rows make a trace a candidate: every selected span satisfies one of them.
     candidates: Vec<usize>,
+    /// How much is asked of a row to know whether it makes a candidate.
+    conditions: usize,
     prune: Prune,
 }
 
@@ -55,12 +58,18 @@ impl Plan {
         candidates.sort_unstable();
         candidates.dedup();
         let prune = prune::any(candidates.iter().map(|&at| expressions[at].prune().clone()));
-        Ok(Self { root, expressions, candidates, prune })
+        let conditions = candidates.iter().map(|&at| expressions[at].conditions()).sum();
+        Ok(Self { root, expressions, candidates, conditions, prune })
     }
 
     /// Blocks in which candidates can be.
     pub(super) fn prune(&self) -> &Prune {
         &self.prune
+    }
+
+    /// How much the conditions of candidates ask of a row.
+    pub(super) fn conditions(&self) -> usize {
+        self.conditions
     }
 
     /// Columns that the conditions of candidates read.
@@ -79,10 +88,15 @@ impl Plan {
     }
 
     /// The selected spans, by number and in order; `shape` and `values` are of the whole trace.
-    pub(super) fn select(&self, shape: &Shape, values: &[BoundFilter<'_>]) -> Vec<usize> {
+    pub(super) fn select(
+        &self,
+        shape: &Shape,
+        values: &[BoundFilter<'_>],
+        deadline: &Deadline,
+    ) -> Result<Vec<usize>, QueryError> {
         let all = (0..shape.len()).collect();
-        let sets = Walk { shape, values }.sets(&self.root, vec![all]);
-        union(sets.into_iter())
+        let sets = Walk { shape, values, deadline }.sets(&self.root, vec![all])?;
+        Ok(union(sets.into_iter()))
     }
 }
 
@@ -167,53 +181,86 @@ fn selected_by(step: &Step, candidates: &mut Vec<usize>) -> bool {
 struct Walk<'a, 'b> {
     shape: &'a Shape,
     values: &'a [BoundFilter<'b>],
+    deadline: &'a Deadline,
 }
 
+/// Spans asked between two looks at the deadline.
+const ASKED: usize = 256;
+
 impl<'b> Walk<'_, 'b> {
-    fn sets(&self, step: &Step, sets: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
-        let each = |change: &dyn Fn(Vec<usize>) -> Vec<usize>| -> Vec<Vec<usize>> {
-            sets.iter().cloned().map(change).filter(|set| !set.is_empty()).collect()
-        };
+    fn sets(&self, step: &Step, sets: Vec<Vec<usize>>) -> Result<Vec<Vec<usize>>, QueryError> {
         match step {
-            Step::Pipeline(steps) => steps.iter().fold(sets, |sets, step| self.sets(step, sets)),
-            Step::Keep(left, op, right) => each(&|set| {
+            Step::Pipeline(steps) => steps.iter().try_fold(sets, |sets, step| self.sets(step, sets)),
+            Step::Keep(left, op, right) => self.each(sets, |set| {
                 let holds = compare(*op, &self.number(left, &set), &self.number(right, &set)) == Truth::Yes;
-                if holds { set } else { Vec::new() }
+                Ok(if holds { set } else { Vec::new() })
             }),
-            Step::By(at) => sets.iter().flat_map(|set| self.groups(*at, set)).collect(),
-            Step::Coalesce => vec![union(sets.into_iter())],
-            Step::Nothing => sets,
-            spanset => each(&|set| self.select(spanset, &set)),
+            Step::By(at) => {
+                let mut groups = Vec::new();
+                for set in sets {
+                    groups.extend(self.groups(*at, &set)?);
+                }
+                Ok(groups)
+            }
+            Step::Coalesce => Ok(vec![union(sets.into_iter())]),
+            Step::Nothing => Ok(sets),
+            spanset => self.each(sets, |set| self.select(spanset, &set)),
         }
     }
 
-    fn select(&self, step: &Step, input: &[usize]) -> Vec<usize> {
-        match step {
+    /// Changes each set, and drops those that become empty.
+    fn each(
+        &self,
+        sets: Vec<Vec<usize>>,
+        change: impl Fn(Vec<usize>) -> Result<Vec<usize>, QueryError>,
+    ) -> Result<Vec<Vec<usize>>, QueryError> {
+        let mut changed = Vec::new();
+        for set in sets {
+            self.deadline.check()?;
+            changed.push(change(set)?);
+        }
+        changed.retain(|set| !set.is_empty());
+        Ok(changed)
+    }
+
+    fn select(&self, step: &Step, input: &[usize]) -> Result<Vec<usize>, QueryError> {
+        let parts = |parts: &[Step]| parts.iter().map(|part| self.select(part, input)).collect::<Result<Vec<_>, _>>();
+        Ok(match step {
             Step::Filter(at) => {
-                input.iter().copied().filter(|&span| self.values[*at].check(span) == Truth::Yes).collect()
+                let mut chosen = Vec::new();
+                for spans in input.chunks(ASKED) {
+                    self.deadline.check()?;
+                    chosen.extend(spans.iter().filter(|&&span| self.values[*at].check(span) == Truth::Yes));
+                }
+                chosen
             }
-            Step::And(parts) => {
-                let sets: Vec<_> = parts.iter().map(|part| self.select(part, input)).collect();
+            Step::And(all) => {
+                let sets = parts(all)?;
                 if sets.iter().any(Vec::is_empty) { Vec::new() } else { union(sets.into_iter()) }
             }
-            Step::Or(parts) => union(parts.iter().map(|part| self.select(part, input))),
+            Step::Or(any) => union(parts(any)?.into_iter()),
             Step::Related(relation, left, right) => {
-                relate(self.shape, *relation, &self.select(left, input), &self.select(right, input))
+                relate(self.shape, *relation, &self.select(left, input)?, &self.select(right, input)?)
             }
-            other => union(self.sets(other, vec![input.to_vec()]).into_iter()),
-        }
+            other => union(self.sets(other, vec![input.to_vec()])?.into_iter()),
+        })
     }
 
-    fn groups(&self, at: usize, set: &[usize]) -> Vec<Vec<usize>> {
-        let mut groups: Vec<(Val<'b>, Vec<usize>)> = Vec::new();
-        for &span in set {
-            let value = self.values[at].value(span);
-            match groups.iter_mut().find(|(known, _)| *known == value) {
-                Some((_, group)) => group.push(span),
-                None => groups.push((value, vec![span])),
+    /// In order of their first spans.
+    fn groups(&self, at: usize, set: &[usize]) -> Result<Vec<Vec<usize>>, QueryError> {
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut known: HashMap<Key<'b>, usize> = HashMap::new();
+        for spans in set.chunks(ASKED) {
+            self.deadline.check()?;
+            for &span in spans {
+                let group = *known.entry(Key(self.values[at].value(span))).or_insert(groups.len());
+                if group == groups.len() {
+                    groups.push(Vec::new());
+                }
+                groups[group].push(span);
             }
         }
-        groups.into_iter().map(|(_, group)| group).collect()
+        Ok(groups)
     }
 
     fn number(&self, number: &Number, set: &[usize]) -> Val<'b> {

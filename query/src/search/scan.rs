@@ -3,16 +3,17 @@
 use arrow::record_batch::RecordBatch;
 use hashbrown::{HashMap, HashSet};
 use storage::ids::TraceId;
-use storage::scan::{Read, ReadError};
+use storage::scan::Read;
 use storage::schema::{Table, col};
 use storage::store::Snapshot;
 
 use super::plan::Plan;
 use super::{Position, TraceSearch};
-use crate::engine::{Deadline, QueryError};
+use crate::engine::{Deadline, QueryError, Range};
 use crate::filter::Truth;
 use crate::model::Notes;
 use crate::rows::Columns;
+use crate::rows::scan::{self, Halt, Pace};
 
 pub(super) struct Scan<'a> {
     pub(super) search: &'a TraceSearch,
@@ -33,69 +34,48 @@ impl Scan<'_> {
         deadline: &Deadline,
         notes: &mut Notes,
     ) -> Result<Vec<Position>, QueryError> {
-        let range = self.search.range;
-        let from = range.from.saturating_sub(self.search.lookback);
-        let to = match self.after {
-            Some(after) => range.to.min(after.key.0.saturating_add(1)),
-            None => range.to,
-        };
+        let Range { from, to } = self.search.range;
+        let to = self.after.map_or(to, |after| to.min(after.key.0.saturating_add(1)));
         let columns = self.columns();
         let mut best = Best::new(self.most);
         for source in snapshot.sources(Table::Spans, from, to) {
-            deadline.check()?;
             best.settle();
             let from = from.max(best.worst.map_or(i64::MIN, |worst| worst.key.0));
             if source.time_bounds().1 < from {
                 break;
             }
             let read = Read { columns: &columns, prune: self.plan.prune(), from, to };
-            let chunks = match source.read(&read) {
-                Ok(chunks) => chunks,
-                Err(error) => {
-                    notes.unreadable(&error);
-                    continue;
-                }
-            };
-            for chunk in chunks {
-                deadline.check()?;
-                let taken = chunk.and_then(|chunk| {
-                    notes.rows_read += chunk.batch.num_rows() as u64;
-                    self.take(&chunk.batch, &mut best)
-                });
-                if let Err(error) = taken {
-                    notes.unreadable(&error);
-                }
-            }
+            scan::each_chunk(&source, &read, deadline, notes, |chunk| self.take(&chunk.batch, deadline, &mut best))?;
         }
         Ok(best.finish())
     }
 
     fn columns(&self) -> Vec<&'static str> {
-        let mut columns = vec![col::TRACE_ID, col::START_TIME, col::DURATION];
+        let mut columns = vec![col::TRACE_ID, col::START_TIME];
         columns.extend(self.plan.columns());
         columns.sort_unstable();
         columns.dedup();
         columns
     }
 
-    fn take(&self, batch: &RecordBatch, best: &mut Best) -> Result<(), ReadError> {
+    fn take(&self, batch: &RecordBatch, deadline: &Deadline, best: &mut Best) -> Result<(), Halt> {
         let columns = Columns::new(batch);
-        let traces = columns.ids::<16>(col::TRACE_ID)?;
-        let (starts, durations) = (columns.times(col::START_TIME)?, columns.i64s(col::DURATION)?);
+        let (traces, starts) = (columns.ids::<16>(col::TRACE_ID)?, columns.times(col::START_TIME)?);
         let filters = self.plan.bind(batch)?;
-        for row in 0..batch.num_rows() {
-            if !self.search.in_range(starts[row], durations[row]) {
-                continue;
-            }
+        let mut pace = Pace::new(deadline, batch, self.plan.conditions());
+        for row in (0..batch.num_rows()).filter(|&row| self.search.range.contains(starts[row])) {
             let Some(trace) = traces.get(row).map(TraceId) else { continue };
             let position = Position::new(starts[row], trace);
             if self.after.is_some_and(|after| position <= after) || !best.wants(position) {
                 continue;
             }
-            if self.decided.contains(&trace) || !filters.iter().any(|filter| filter.check(row) != Truth::No) {
+            if self.decided.contains(&trace) {
                 continue;
             }
-            best.insert(position);
+            pace.row(row)?;
+            if filters.iter().any(|filter| filter.check(row) != Truth::No) {
+                best.insert(position);
+            }
         }
         Ok(())
     }

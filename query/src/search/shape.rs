@@ -3,7 +3,7 @@
 //! A span whose parent is missing, and all below it, stand to nothing, as in Tempo: where they belong
 //! is not known.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use storage::ids::SpanId;
 
 use crate::traceql::ast::{Relation, RelationKind, RelationMode};
@@ -101,26 +101,24 @@ pub(super) fn relate(shape: &Shape, relation: Relation, left: &[usize], right: &
     }
 }
 
-/// Spans of `right` that stand so to one of `left`, in order.
+/// Spans of `right` that stand so to one of `left`; both, and the answer, in rising order.
 fn standing(shape: &Shape, kind: RelationKind, left: &[usize], right: &[usize]) -> Vec<usize> {
-    let mut is_left = vec![false; shape.len()];
-    left.iter().for_each(|&span| is_left[span] = true);
+    // Looked up rather than marked: sets can be many and small, of a trace that is large.
+    let is_left = |span: usize| left.binary_search(&span).is_ok();
     let stands: Box<dyn Fn(usize) -> bool> = match kind {
-        RelationKind::Child => Box::new(|span| shape.parent[span].is_some_and(|parent| is_left[parent])),
+        RelationKind::Child => Box::new(|span| shape.parent[span].is_some_and(is_left)),
         RelationKind::Parent => {
-            let mut is_parent = vec![false; shape.len()];
-            left.iter().filter_map(|&span| shape.parent[span]).for_each(|parent| is_parent[parent] = true);
-            Box::new(move |span| is_parent[span])
+            let parents: HashSet<usize> = left.iter().filter_map(|&span| shape.parent[span]).collect();
+            Box::new(move |span| parents.contains(&span))
         }
         RelationKind::Sibling => {
             let mut families: HashMap<usize, usize> = HashMap::new();
             left.iter()
                 .filter_map(|&span| shape.parent[span])
                 .for_each(|parent| *families.entry(parent).or_default() += 1);
-            let is_left = &is_left;
             Box::new(move |span| {
                 let of_family = shape.parent[span].and_then(|parent| families.get(&parent)).copied().unwrap_or(0);
-                of_family > usize::from(is_left[span])
+                of_family > usize::from(is_left(span))
             })
         }
         RelationKind::Descendant => {

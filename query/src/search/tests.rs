@@ -253,19 +253,6 @@ fn conformance_cases_of_search() {
 }
 
 #[tokio::test]
-async fn a_trace_that_runs_into_the_range_is_found_with_lookback() {
-    let mut long = span(1, 1, "long");
-    long.end = long.start + 2_000_000_000;
-    let start = long.start as i64;
-    let stored = Stored::with(Limits::default(), &[&[span(2, 2, "short")], &[long]]).await;
-    let range = Range { from: start + 1_000_000_000, to: start + 2_000_000_000 };
-    let search = TraceSearch::new(TraceQuery::everything(), range, 10);
-    let found = |search| async { stored.engine.search_traces(search).await.expect("a page").items.len() };
-    assert_eq!(found(search.clone()).await, 0);
-    assert_eq!(found(TraceSearch { lookback: 3_600_000_000_000, ..search }).await, 1);
-}
-
-#[tokio::test]
 async fn a_trace_beyond_the_limit_is_cut_and_said_so() {
     let spans: Vec<Span> = (1..=30).map(|id| span(1, id, "x")).collect();
     let stored = Stored::with(Limits { trace_spans: 20, ..Limits::default() }, &[&spans[..15], &spans[15..]]).await;
@@ -281,4 +268,54 @@ async fn a_foreign_cursor_is_refused() {
     let search = TraceSearch::new(TraceQuery::everything(), Range::ALL, 10);
     let search = TraceSearch { cursor: Some("00ff".to_owned()), ..search };
     assert!(matches!(stored.engine.search_traces(search).await, Err(QueryError::Bad { .. })));
+}
+
+#[tokio::test]
+async fn groups_of_many_values_are_found() {
+    let k = |id: u64, value: Value| Span { attributes: vec![("k".to_owned(), value)], ..span(1, id, "x") };
+    let mut spans: Vec<Span> = (1..=20_000).map(|id| k(id, Value::Int(id as i64))).collect();
+    spans.extend((20_001..=40_000).map(|id| k(id, Value::Double(f64::NAN))));
+    spans.push(k(50_000, Value::Int(7)));
+    let stored = Stored::with(Limits::default(), &[&spans]).await;
+    let matched = |query: &'static str| {
+        let search = TraceSearch::new(TraceQuery::traceql(query).expect(query), Range::ALL, 10);
+        let engine = &stored.engine;
+        async move { engine.search_traces(search).await.expect(query).items.first().map_or(0, |trace| trace.matched) }
+    };
+    assert_eq!(matched("{ span.k > 0 } | by(span.k) | count() > 1").await, 2);
+    assert_eq!(matched("{} | by(span.k) | count() > 1").await, 20_002, "what is no number is one group");
+}
+
+#[tokio::test]
+async fn bytes_beyond_the_budget_are_left_out_and_said_so() {
+    let wide = |id| Span { attributes: vec![("k".to_owned(), Value::String("v".repeat(1000)))], ..span(1, id, "x") };
+    let parts: Vec<Vec<Span>> = (0..4).map(|part| (0..10).map(|id| wide(part * 10 + id + 1)).collect()).collect();
+    let parts: Vec<&[Span]> = parts.iter().map(Vec::as_slice).collect();
+    let stored = Stored::with(Limits::default(), &parts).await;
+    let looked = stored.engine.run(|snapshot, deadline| {
+        let plan = Plan::new(&TraceQuery::traceql("{ span.k != `x` }").expect("a query"))?;
+        let search = TraceSearch::new(TraceQuery::everything(), Range::ALL, 10);
+        let (mut notes, mut counts) = (Notes::of(snapshot), Vec::new());
+        let trace = span(1, 1, "x").trace_id;
+        for bytes in [15_000, ANSWER_BYTES] {
+            let bounds = gather::Bounds { spans: 1000, bytes };
+            gather::each_trace(snapshot, deadline, &plan, &[trace], bounds, &mut notes, |trace| {
+                counts.extend(trace.summary(&plan, &search, deadline)?.map(|(_, summary)| summary.span_count));
+                Ok(())
+            })?;
+        }
+        Ok((counts, notes.warnings))
+    });
+    let (counts, warnings) = looked.await.expect("an answer");
+    assert_eq!(counts[1], 40);
+    assert!(counts[0] < 40 && counts[0] > 0, "{counts:?}");
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains(&format!("{} were left out", 40 - counts[0])), "{warnings:?}");
+}
+
+#[test]
+fn one_summary_always_fits() {
+    assert_eq!(fitting([10, 10, 10].into_iter(), 25), 2);
+    assert_eq!(fitting([30, 1].into_iter(), 25), 1);
+    assert_eq!(fitting([1, 1].into_iter(), 25), 2);
 }

@@ -37,3 +37,24 @@ async fn keys_and_values() {
         assert_eq!((found.values, found.more), (wanted.iter().map(ToString::to_string).collect(), more), "{key}");
     }
 }
+
+#[tokio::test]
+async fn long_values_are_cut_and_told() {
+    let long = "v".repeat(MAX_TAG_BYTES + 44);
+    let stored = Stored::with(Limits::default(), &[&[with(1, 2, &[("k", &long), ("short", "v")])]]).await;
+    let found = stored.engine.tag_values(Table::Spans, "k", Range::ALL, "", 10).await.expect("values");
+    assert_eq!(found.values, [&long[..MAX_TAG_BYTES]]);
+    assert_eq!(found.notes.warnings.len(), 1, "{:?}", found.notes);
+    let short = stored.engine.tag_values(Table::Spans, "short", Range::ALL, "", 10).await.expect("values");
+    assert!(short.notes.warnings.is_empty(), "{:?}", short.notes);
+}
+
+#[tokio::test]
+async fn listing_ends_at_the_deadline() {
+    let limits = Limits { deadline: std::time::Duration::ZERO, ..Limits::default() };
+    let stored = Stored::with(limits, &[&[with(1, 2, &[("k", "v")])]]).await;
+    let tags = stored.engine.tags(Table::Spans, Range::ALL).await;
+    assert!(matches!(tags, Err(QueryError::Timeout(_))), "{tags:?}");
+    let values = stored.engine.tag_values(Table::Spans, "k", Range::ALL, "", 10).await;
+    assert!(matches!(values, Err(QueryError::Timeout(_))), "{values:?}");
+}

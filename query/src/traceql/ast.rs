@@ -353,12 +353,6 @@ impl Pattern {
         Self::build(source, source)
     }
 
-    /// Matches any part of the text, in any case of letters.
-    pub fn part_in_any_case(source: &str) -> Result<Self, regex::Error> {
-        Self::build(source, source)?;
-        Self::build(source, &format!("(?i:{source})"))
-    }
-
     fn build(source: &str, full: &str) -> Result<Self, regex::Error> {
         let regex = regex::RegexBuilder::new(full).size_limit(PATTERN_BYTES).build()?;
         Ok(Self { source: source.to_owned(), regex: Arc::new(regex) })

@@ -12,6 +12,7 @@ use storage::scan::ReadError;
 use storage::schema::col;
 
 use crate::model::Notes;
+use crate::rows::scan::text_bytes;
 use crate::rows::{Columns, damaged};
 
 /// What was seen so far. A span is known by its ids and a 64-bit hash of its columns.
@@ -19,6 +20,9 @@ pub(super) struct Distinct {
     seen: HashSet<(TraceId, SpanId, u64)>,
     hasher: DefaultHashBuilder,
     most: usize,
+    /// Bytes of text: let through, and the most of them.
+    text: usize,
+    most_text: usize,
     /// Spans that found no room, by trace.
     cut: HashMap<TraceId, usize>,
     /// Rows that were equal to one before.
@@ -26,9 +30,10 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
-    /// Lets `most` rows through.
-    pub(super) fn new(most: usize) -> Self {
-        Self { seen: HashSet::new(), hasher: DefaultHashBuilder::default(), most, cut: HashMap::new(), repeated: 0 }
+    /// Lets `most` rows through, and of their text `most_text` bytes.
+    pub(super) fn new(most: usize, most_text: usize) -> Self {
+        let (seen, hasher, cut) = (HashSet::new(), DefaultHashBuilder::default(), HashMap::new());
+        Self { seen, hasher, most, text: 0, most_text, cut, repeated: 0 }
     }
 
     /// The wanted rows of a chunk that are new.
@@ -49,17 +54,30 @@ impl Distinct {
             .into_iter()
             .flatten()
             .zip(contents.iter())
-            .map(|((trace, span), content)| {
+            .zip(text_bytes(&batch))
+            .map(|(((trace, span), content), text)| {
                 let new = self.seen.insert((trace, span, self.hasher.hash_one(content.as_ref())));
-                let room = self.seen.len() <= self.most;
                 self.repeated += u64::from(!new);
-                if new && !room {
-                    *self.cut.entry(trace).or_default() += 1;
-                }
-                new && room
+                new && self.has_room(trace, text)
             })
             .collect();
         filter(&batch, fresh)
+    }
+
+    /// For the span that was seen last. The first text finds room however long it is.
+    fn has_room(&mut self, trace: TraceId, text: usize) -> bool {
+        let room = self.seen.len() <= self.most && (self.text == 0 || self.text + text <= self.most_text);
+        if room {
+            self.text += text;
+        } else {
+            self.leave_out(trace);
+        }
+        room
+    }
+
+    /// Counts a span that is not shown.
+    pub(super) fn leave_out(&mut self, trace: TraceId) {
+        *self.cut.entry(trace).or_default() += 1;
     }
 
     /// Says of a trace that it has more spans than are shown.

@@ -1,14 +1,15 @@
-//! The loop that reads spans: source by source, chunk by chunk, within the deadline.
+//! Reads spans of all sources, or of a share of the traces.
 
 use arrow::record_batch::RecordBatch;
 use storage::ids::TraceId;
-use storage::scan::{Read, ReadError};
+use storage::scan::Read;
 use storage::schema::Table;
 use storage::store::Snapshot;
 use storage::terms::Prune;
 
 use crate::engine::{Deadline, QueryError, Range};
 use crate::model::Notes;
+use crate::rows::scan::{self, Halt};
 
 /// What to read of the spans.
 pub(crate) struct Wanted<'a> {
@@ -18,35 +19,18 @@ pub(crate) struct Wanted<'a> {
     pub range: Range,
 }
 
-/// Hands every chunk to `take`. A source that cannot be read is noted, and the rest goes on.
+/// Hands every chunk of all sources to `take`. What cannot be read is noted, and the rest goes on.
 pub(crate) fn each_chunk(
     snapshot: &Snapshot,
     deadline: &Deadline,
     wanted: &Wanted<'_>,
     notes: &mut Notes,
-    mut take: impl FnMut(&RecordBatch) -> Result<(), ReadError>,
+    mut take: impl FnMut(&RecordBatch) -> Result<(), Halt>,
 ) -> Result<(), QueryError> {
     let Range { from, to } = wanted.range;
     let read = Read { columns: wanted.columns, prune: wanted.prune, from, to };
     for source in snapshot.sources(Table::Spans, from, to) {
-        deadline.check()?;
-        let chunks = match source.read(&read) {
-            Ok(chunks) => chunks,
-            Err(error) => {
-                notes.unreadable(&error);
-                continue;
-            }
-        };
-        for chunk in chunks {
-            deadline.check()?;
-            let taken = chunk.and_then(|chunk| {
-                notes.rows_read += chunk.batch.num_rows() as u64;
-                take(&chunk.batch)
-            });
-            if let Err(error) = taken {
-                notes.unreadable(&error);
-            }
-        }
+        scan::each_chunk(&source, &read, deadline, notes, |chunk| take(&chunk.batch))?;
     }
     Ok(())
 }

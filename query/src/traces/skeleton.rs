@@ -10,6 +10,7 @@ use storage::store::Snapshot;
 use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::graph::intern::{Name, NameColumn, Names};
 use crate::model::{CallTree, Notes, Section};
+use crate::rows::scan::ANSWER_BYTES;
 use crate::rows::{Columns, SPAN_COLUMNS};
 use crate::tree::{self, Built, Node};
 
@@ -107,9 +108,9 @@ pub(super) struct Bones {
 }
 
 impl Bones {
-    pub(super) fn new(most: usize) -> Self {
-        let (names, distinct) = (Names::default(), Distinct::new(most));
-        Self { spans: Vec::new(), names, distinct, notes: Notes::default() }
+    pub(super) fn new(most: usize, notes: Notes) -> Self {
+        let (names, distinct) = (Names::default(), Distinct::new(most, usize::MAX));
+        Self { spans: Vec::new(), names, distinct, notes }
     }
 
     fn read(
@@ -119,9 +120,9 @@ impl Bones {
         most: usize,
         columns: &[&str],
     ) -> Result<Self, QueryError> {
-        let (mut bones, mut notes) = (Self::new(most), Notes::default());
+        let (mut bones, mut notes) = (Self::new(most, Notes::default()), Notes::of(snapshot));
         let wanted = Wanted { columns, prune: &prune(&[id]), range: Range::ALL };
-        each_chunk(snapshot, deadline, &wanted, &mut notes, |batch| bones.take(batch, id))?;
+        each_chunk(snapshot, deadline, &wanted, &mut notes, |batch| Ok(bones.take(batch, id)?))?;
         bones.notes = notes;
         Ok(bones)
     }
@@ -138,6 +139,10 @@ impl Bones {
         let mut outcomes = NameColumn::new(columns.strings(col::OUTCOME)?);
         for row in 0..columns.rows() {
             let Some(span) = ids.get(row).map(SpanId) else { continue };
+            if self.names.bytes() > ANSWER_BYTES {
+                self.distinct.leave_out(id);
+                continue;
+            }
             let parent = parents.get(row).map(SpanId);
             let start = starts[row] as u64;
             let links = links.get(row).map(attrs::parse_links).transpose();

@@ -1,7 +1,7 @@
 //! Questions about traces, services and the graph, asked of a real store.
 
 use super::testing::Stored;
-use crate::engine::{Limits, Range};
+use crate::engine::{Limits, QueryError, Range};
 use crate::model::{Operation, Span};
 use crate::rows::testing::{resource, span};
 use storage::ids::{SpanId, TraceId};
@@ -99,4 +99,26 @@ async fn the_graph_counts_each_call_once() {
     let after = Range { from: (T0 + 2_500) as i64, to: i64::MAX };
     let graph = shop.engine.graph(after, None).await.expect("an answer");
     assert!(graph.edges.is_empty(), "the call began before: {:?}", graph.edges);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_names_are_cut_and_told() {
+    let long = "s".repeat(300);
+    let stored = Stored::with(Limits::default(), &[&[one(&long, 1, 0, 1, "internal")]]).await;
+    let (names, notes) = stored.engine.service_names(Range::ALL).await.expect("an answer");
+    assert_eq!((names, notes.warnings.len()), (vec![long[..256].to_owned()], 1));
+    let (operations, notes) = stored.engine.operations(long.clone(), None, Range::ALL).await.expect("an answer");
+    assert_eq!((operations.len(), notes.warnings.len()), (1, 0), "an operation's names may be longer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_question_ends_at_the_deadline() {
+    let shop = shop(Limits { deadline: std::time::Duration::ZERO, ..Limits::default() }).await;
+    let late = |error: QueryError| assert!(matches!(error, QueryError::Timeout(_)), "{error:?}");
+    late(shop.engine.trace(id()).await.expect_err("late"));
+    late(shop.engine.skeleton(id()).await.expect_err("late"));
+    late(shop.engine.service_names(Range::ALL).await.expect_err("late"));
+    late(shop.engine.operations("cart".to_owned(), None, Range::ALL).await.expect_err("late"));
+    late(shop.engine.services(Range::ALL).await.expect_err("late"));
+    late(shop.engine.graph(Range::ALL, None).await.expect_err("late"));
 }

@@ -24,7 +24,7 @@ fn chosen(distinct: &mut Distinct, spans: &[Span]) -> usize {
 
 #[test]
 fn equal_spans_count_once_whenever_they_came() {
-    let mut distinct = Distinct::new(100);
+    let mut distinct = Distinct::new(100, usize::MAX);
     let first = child(1, 0, 0, 10);
     let again = Span { received: first.received + 5, ..first.clone() };
     let differs = Span { attributes: vec![("retry".to_owned(), Value::Bool(true))], ..first.clone() };
@@ -38,13 +38,25 @@ fn equal_spans_count_once_whenever_they_came() {
 
 #[test]
 fn what_is_cut_is_counted_once_and_told() {
-    let mut distinct = Distinct::new(2);
+    let mut distinct = Distinct::new(2, usize::MAX);
     let spans: Vec<Span> = (1..=5).map(|number| child(number, 0, 0, 1)).collect();
     assert_eq!(chosen(&mut distinct, &spans), 2);
     assert_eq!(chosen(&mut distinct, &spans), 0);
     let mut notes = Notes::default();
     distinct.tell_of_cut(id(), 2, &mut notes);
     assert_eq!(notes.warnings, ["the trace has 5 spans; only 2 are shown"]);
+}
+
+#[test]
+fn text_beyond_the_budget_is_left_out_and_told() {
+    let long = |number| Span { name: "n".repeat(1000), ..child(number, 0, 0, 1) };
+    let mut distinct = Distinct::new(100, 2500);
+    assert_eq!(chosen(&mut distinct, &[long(1), long(2), long(3)]), 2);
+    assert_eq!(chosen(&mut distinct, &[long(4)]), 0);
+    let mut notes = Notes::default();
+    distinct.tell_of_cut(id(), 2, &mut notes);
+    assert_eq!(notes.warnings, ["the trace has 4 spans; only 2 are shown"]);
+    assert_eq!(chosen(&mut Distinct::new(100, 10), &[long(1)]), 1, "one span is always shown");
 }
 
 #[test]
@@ -73,7 +85,7 @@ fn circles_are_told() {
 fn a_skeleton_lists_spans_as_they_are_drawn() {
     let spans =
         [child(4, 2, 15, 20), child(3, 1, 50, 90), child(5, 99, 5, 7), child(2, 1, 10, 40), child(1, 0, 0, 100)];
-    let mut bones = Bones::new(100);
+    let mut bones = Bones::new(100, Notes::default());
     bones.take(&span_batch(&spans), id()).expect("a batch of spans");
     let skeleton = bones.assemble(id(), 0);
     let ids: Vec<u64> = skeleton.span_id.iter().map(|id| u64::from_be_bytes(id.0)).collect();

@@ -13,10 +13,11 @@ use storage::schema::col;
 use storage::store::Source;
 use storage::terms::Prune;
 
-use super::SpanRow;
+use super::{Bounds, SpanRow};
 use crate::engine::{Deadline, QueryError};
 use crate::filter::prune;
 use crate::model::Notes;
+use crate::rows::scan::{self, Halt};
 use crate::rows::{Columns, Strings, damaged};
 use crate::search::plan::Plan;
 
@@ -42,7 +43,7 @@ pub(super) struct Reading<'a> {
     pub(super) sources: &'a [Source],
     pub(super) deadline: &'a Deadline,
     pub(super) plan: &'a Plan,
-    pub(super) most_spans: usize,
+    pub(super) bounds: Bounds,
 }
 
 /// Rows of some traces; their columns lie in `batches`.
@@ -57,6 +58,7 @@ pub(super) struct Group {
 pub(super) struct Texts {
     numbers: HashMap<String, u32>,
     texts: Vec<String>,
+    bytes: usize,
 }
 
 impl Texts {
@@ -69,6 +71,7 @@ impl Texts {
             return *number;
         }
         let number = self.texts.len() as u32;
+        self.bytes += text.len();
         self.texts.push(text.to_owned());
         self.numbers.insert(text.to_owned(), number);
         number
@@ -86,6 +89,7 @@ impl Reading<'_> {
         columns.extend(values.iter().filter(|column| !SUMMARY.contains(column)));
         let prune = prune::any(traces.iter().map(|&trace| Prune::trace(trace)));
         let read = Read { columns: &columns, prune: &prune, from: i64::MIN, to: i64::MAX };
+        let alone = traces.len() == 1;
         let mut taking = Taking {
             numbers: traces.iter().enumerate().map(|(at, &trace)| (trace, at)).collect(),
             group: Group {
@@ -95,35 +99,24 @@ impl Reading<'_> {
             },
             values,
             bytes: 0,
-            most_spans: if traces.len() == 1 { self.most_spans } else { usize::MAX },
+            most_spans: if alone { self.bounds.spans } else { usize::MAX },
+            most_bytes: if alone { self.bounds.bytes } else { usize::MAX },
             cut: 0,
         };
         for (number, source) in self.sources.iter().enumerate() {
-            self.deadline.check()?;
-            let chunks = match source.read(&read) {
-                Ok(chunks) => chunks,
-                Err(error) => {
-                    notes.unreadable(&error);
-                    continue;
-                }
-            };
-            for chunk in chunks {
-                self.deadline.check()?;
-                let taken = chunk.and_then(|chunk| {
-                    notes.rows_read += chunk.batch.num_rows() as u64;
-                    taking.take(number as u32, &chunk)
-                });
-                if let Err(error) = taken {
-                    notes.unreadable(&error);
-                }
-                if taking.bytes > GROUP_BYTES && traces.len() > 1 {
-                    return Ok(None);
-                }
+            scan::each_chunk(source, &read, self.deadline, notes, |chunk| {
+                taking.take(number as u32, chunk)?;
+                if alone || taking.bytes() <= GROUP_BYTES { Ok(()) } else { Err(Halt::Enough) }
+            })?;
+            if !alone && taking.bytes() > GROUP_BYTES {
+                return Ok(None);
             }
         }
         if taking.cut > 0 {
-            let (most, cut) = (self.most_spans, taking.cut);
-            notes.warnings.push(format!("trace {} has more than {most} spans; {cut} were left out", traces[0]));
+            let (trace, cut) = (traces[0], taking.cut);
+            notes
+                .warnings
+                .push(format!("trace {trace} is too large to look at whole: of its spans {cut} were left out"));
         }
         Ok(Some(taking.group))
     }
@@ -136,10 +129,15 @@ struct Taking {
     values: Vec<&'static str>,
     bytes: usize,
     most_spans: usize,
+    most_bytes: usize,
     cut: u64,
 }
 
 impl Taking {
+    fn bytes(&self) -> usize {
+        self.bytes + self.group.texts.bytes
+    }
+
     fn take(&mut self, source: u32, chunk: &Chunk) -> Result<(), ReadError> {
         let columns = Columns::new(&chunk.batch);
         let traces = columns.ids::<16>(col::TRACE_ID)?;
@@ -150,10 +148,12 @@ impl Taking {
         let mut names = Numbered::new(columns.strings(col::NAME)?);
         let (mut taken, mut found) = (Vec::new(), Vec::new());
         let batch = self.group.batches.len() as u32;
+        let kept: Vec<_> = self.values.iter().filter_map(|name| chunk.batch.column_by_name(name)).collect();
+        let texts: Vec<_> = kept.iter().filter_map(|column| column.as_string_opt::<i32>()).collect();
         for row in 0..columns.rows() {
             let Some(&trace) = traces.get(row).and_then(|id| self.numbers.get(&TraceId(id))) else { continue };
             let Some(id) = ids.get(row).map(SpanId) else { continue };
-            if self.group.traces[trace].1.len() + found.len() >= self.most_spans {
+            if self.group.traces[trace].1.len() + found.len() >= self.most_spans || self.bytes() > self.most_bytes {
                 self.cut += 1;
                 continue;
             }
@@ -169,6 +169,7 @@ impl Taking {
                 stored: (source, chunk.rows[row]),
                 place: (batch, taken.len() as u32),
             };
+            self.bytes += ROW_BYTES + texts.iter().map(|text| text.value_length(row) as usize).sum::<usize>();
             found.push((trace, span));
             taken.push(row as u32);
         }
@@ -182,7 +183,6 @@ impl Taking {
 
     fn keep(&mut self, batch: &RecordBatch, rows: Vec<u32>) -> Result<(), ReadError> {
         let wanted: Vec<usize> = self.values.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
-        self.bytes += rows.len() * ROW_BYTES;
         let kept = match wanted.as_slice() {
             [] => RecordBatch::try_new_with_options(
                 Arc::new(Schema::empty()),
@@ -192,8 +192,6 @@ impl Taking {
             wanted => batch.project(wanted).and_then(|values| take_record_batch(&values, &UInt32Array::from(rows))),
         };
         let kept = kept.map_err(|error| damaged(error.to_string()))?;
-        let texts = kept.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
-        self.bytes += texts.map(|text| text.value_data().len()).sum::<usize>();
         self.group.batches.push(kept);
         Ok(())
     }
