@@ -15,12 +15,14 @@ pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Data and questions are taken: from the start, which is after the store opened, until shutdown.
+/// Data and questions are taken: from the start, which is after the store opened, until shutdown, unless
+/// the store refuses data for the time being (disk full, flushing too slow).
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<&'static str, ApiError> {
     if state.is_closing() {
         return Err(ApiError::new(Code::Unavailable, "shutting down"));
     }
-    Ok("ready\n")
+    let accepting = state.engine.store().accepting();
+    accepting.map(|()| "ready\n").map_err(|reason| ApiError::new(Code::Unavailable, reason))
 }
 
 /// Prometheus text format 0.0.4.
@@ -67,6 +69,13 @@ fn store_samples(state: &AppState) -> Vec<Counter> {
             Kind::Counter,
             vec![],
             stats.duplicates,
+        ),
+        sample(
+            "clew_losses_total",
+            "Places where acknowledged data was lost to damage of the disk, as losses.txt lists them.",
+            Kind::Counter,
+            vec![],
+            stats.losses,
         ),
     ]
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use query::Engine;
 use storage::store::Clock;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Live tails of logs that are open at once: each looks at every request that comes.
+pub(crate) const MOST_TAILS: usize = 32;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -15,6 +18,7 @@ pub struct AppState {
     counters: Arc<dyn Counters>,
     clock: Clock,
     closing: Arc<watch::Sender<bool>>,
+    tails: Arc<Semaphore>,
 }
 
 /// What the process tells about itself.
@@ -63,7 +67,8 @@ impl Counters for () {
 impl AppState {
     pub fn new(engine: Engine, about: About, counters: Arc<dyn Counters>) -> Self {
         let (closing, _) = watch::channel(false);
-        Self { engine, about: Arc::new(about), counters, clock: Clock::system(), closing: Arc::new(closing) }
+        let tails = Arc::new(Semaphore::new(MOST_TAILS));
+        Self { engine, about: Arc::new(about), counters, clock: Clock::system(), closing: Arc::new(closing), tails }
     }
 
     /// The same with another clock, for tests.
@@ -77,6 +82,11 @@ impl AppState {
 
     pub(crate) fn counters(&self) -> Vec<Counter> {
         self.counters.read()
+    }
+
+    /// A place for one more tail; None where all are taken.
+    pub(crate) fn place_for_tail(&self) -> Option<OwnedSemaphorePermit> {
+        self.tails.clone().try_acquire_owned().ok()
     }
 
     /// Ends streams that would never end by themselves.

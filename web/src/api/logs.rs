@@ -14,14 +14,16 @@ use query::logs::{LogOrder, LogSearch, TailEvent};
 use serde::Deserialize;
 use serde_json::json;
 use storage::ids::{RowId, TraceId};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use utoipa::IntoParams;
 
 use super::log_json::{HistogramJson, LogContext, LogJson, LogPage};
 use super::{MAX_PAGE, range};
 use crate::answer;
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, Code, ErrorBody};
 use crate::params::{Count, Id, Path, Query};
-use crate::state::AppState;
+use crate::state::{AppState, MOST_TAILS};
 use crate::time::Moment;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -147,8 +149,16 @@ pub(crate) async fn context(
 ) -> Result<Response, ApiError> {
     let count = |count: Option<Count<MAX_PAGE>>| count.map_or(10, |count| count.0);
     let found = state.engine.log_context(id, count(asked.before), count(asked.after)).await?;
-    let found = found.ok_or_else(|| ApiError::not_found(format!("there is no log record {id}")))?;
+    let found = found.ok_or_else(|| unknown(&state, id))?;
     Ok(Json(LogContext::from(&found)).into_response())
+}
+
+/// 404, which says what the store has lost: the record may be among it.
+fn unknown(state: &AppState, id: RowId) -> ApiError {
+    match state.engine.store().snapshot().losses() {
+        [] => ApiError::not_found(format!("there is no log record {id}")),
+        losses => ApiError::not_found(format!("there is no log record {id}; data was lost: {}", losses.join("; "))),
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -161,18 +171,48 @@ pub(crate) struct TailParams {
 /// Comments between events, so that proxies and clients see a live connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Events that wait for a client; it is given up where it takes none for [`answer::STALL`].
+const BEHIND: usize = 16;
+
 /// New records as they arrive. Events: `log` with one record; `dropped` with `{"count":n}` where more came
 /// than were taken; `warning` with `{"message":…}` where records may be missing; `error`, likewise, is the last.
 #[utoipa::path(get, path = "/api/v1/logs/tail", operation_id = "tail_logs", tag = "logs", params(TailParams),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = ErrorBody)))]
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = ErrorBody),
+        (status = 503, body = ErrorBody)))]
 pub(crate) async fn tail(
     State(state): State<AppState>,
     Query(asked): Query<TailParams>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let told = state.engine.log_tail(query(asked.q)?);
-    let events = told.map(|told| Ok(event(told).unwrap_or_else(failed)));
-    let events = events.take_until(async move { state.closed().await });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let query = query(asked.q)?;
+    let place = state.place_for_tail().ok_or_else(|| {
+        ApiError::new(Code::Unavailable, format!("{MOST_TAILS} tails are open, and no more can be; try again later"))
+    })?;
+    let told = state.engine.log_tail(query);
+    let (sender, receiver) = mpsc::channel(BEHIND);
+    tokio::spawn(async move {
+        let _place = place;
+        tokio::select! {
+            () = pump(told, &sender) => {}
+            () = sender.closed() => {}
+            () = state.closed() => {}
+        }
+    });
+    Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// Until the tail ends, or the client takes nothing any more.
+async fn pump(
+    told: impl Stream<Item = Result<TailEvent, QueryError>>,
+    sender: &mpsc::Sender<Result<Event, Infallible>>,
+) {
+    let mut told = std::pin::pin!(told);
+    while let Some(told) = told.next().await {
+        let event = event(told).unwrap_or_else(failed);
+        let taken = tokio::time::timeout(answer::STALL, sender.send(Ok(event))).await;
+        if !matches!(taken, Ok(Ok(()))) {
+            return;
+        }
+    }
 }
 
 fn event(told: Result<TailEvent, QueryError>) -> Result<Event, axum::Error> {

@@ -23,6 +23,8 @@ pub(crate) struct Status {
     bytes: u64,
     buffer_rows: u64,
     wal_bytes: u64,
+    /// Places where acknowledged data was lost to damage of the disk; the notes of every answer say which.
+    losses: u64,
     /// host:port
     otlp_grpc: String,
     /// host:port
@@ -43,6 +45,7 @@ pub(crate) async fn status(State(state): State<AppState>) -> Json<Status> {
         bytes: stats.bytes,
         buffer_rows: stats.buffer_rows,
         wal_bytes: stats.wal_bytes,
+        losses: stats.losses,
         otlp_grpc: about.otlp_grpc.clone(),
         otlp_http: about.otlp_http.clone(),
     })

@@ -207,6 +207,83 @@ async fn the_process_tells_how_it_is() {
     let metrics = world.get("/metrics").await.text();
     assert!(metrics.contains("clew_store_rows{table=\"spans\"} 2\n"), "{metrics}");
     assert!(metrics.contains("# TYPE clew_duplicate_requests_total counter\n"));
+    assert!(metrics.contains("# TYPE clew_losses_total counter\nclew_losses_total 0\n"), "{metrics}");
+    assert_eq!(world.json("/api/v1/status").await["losses"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_takes_no_data_is_not_ready() {
+    let world = World::new().await;
+    assert_eq!(world.get("/readyz").await.text(), "ready\n");
+    world.store.close().await.expect("closed");
+    let ready = world.get("/readyz").await;
+    assert_eq!(
+        (ready.status, &ready.json()["error"]["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
+    );
+    assert!(ready.text().contains("closing"), "{}", ready.text());
+    assert_eq!(world.get("/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_is_said_in_every_answer() {
+    let (world, lost) = World::with_losses(&["request 7 is lost: a test says so"]).await;
+    for path in [
+        "/api/v1/traces",
+        &format!("/api/v1/traces/{TRACE}"),
+        &format!("/api/v1/traces/{TRACE}?view=skeleton"),
+        &format!("/api/v1/traces/{TRACE}/spans/b2"),
+        &format!("/api/v1/traces/{TRACE}/logs"),
+        "/api/v1/logs",
+        "/api/v1/logs/histogram",
+        "/api/v1/services",
+        "/api/v1/services/cart/operations",
+        "/api/v1/graph",
+        "/api/v1/tags",
+        "/api/v1/tags/http.method/values",
+    ] {
+        let answer = world.json(path).await;
+        assert_eq!(answer["notes"]["warnings"], json!(lost), "{path}");
+    }
+    let record = world.json("/api/v1/logs").await["logs"][0]["id"].as_str().expect("an id").to_owned();
+    let context = world.json(&format!("/api/v1/logs/{record}/context")).await;
+    assert_eq!(context["notes"]["warnings"], json!(lost));
+    for path in ["/api/v1/traces/77", "/api/v1/logs/77/context"] {
+        let unknown = world.get(path).await;
+        assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+        assert!(unknown.text().contains(&lost[0]), "{}", unknown.text());
+    }
+    assert_eq!(world.json("/api/v1/status").await["losses"], 1);
+    assert!(world.get("/metrics").await.text().contains("\nclew_losses_total 1\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tails_are_bounded() {
+    use tower::ServiceExt;
+    let world = World::new().await;
+    let open = || {
+        let asked = request("GET", "/api/v1/logs/tail").body(Body::empty()).expect("a request");
+        world.app.clone().oneshot(asked)
+    };
+    let mut tails = Vec::new();
+    for _ in 0..crate::state::MOST_TAILS {
+        tails.push(open().await.expect("the router never fails"));
+    }
+    assert!(tails.iter().all(|tail| tail.status() == StatusCode::OK));
+    let refused = world.get("/api/v1/logs/tail").await;
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
+    );
+    tails.pop();
+    for _ in 0..500 {
+        let tail = open().await.expect("the router never fails");
+        if tail.status() == StatusCode::OK {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the place of a client that left is never free again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,17 @@ impl Answer {
 impl World {
     /// Two services, one trace of two spans a minute ago, and two log records of it.
     pub(super) async fn new() -> Self {
+        Self::within(tempfile::tempdir().expect("a temporary directory")).await
+    }
+
+    /// The same, in which earlier starts have lost data; and the lines that say so.
+    pub(super) async fn with_losses(losses: &[&str]) -> (Self, Vec<String>) {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(dir.path().join("losses.txt"), losses.join("\n")).expect("written");
+        (Self::within(dir).await, losses.iter().map(|loss| (*loss).to_owned()).collect())
+    }
+
+    async fn within(dir: tempfile::TempDir) -> Self {
         let settings = Settings { clock: Clock::new(|| NOW), ..Settings::new(dir.path()) };
         let store = Store::open(settings, Arc::new(collector::OtlpDecoder::default())).await.expect("the store opens");
         let about = About {
