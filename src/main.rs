@@ -30,6 +30,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 enum Command {
     /// Takes OTLP, stores it, answers queries and serves the web UI (what `clew` alone does).
     Serve(config::Options),

@@ -54,7 +54,7 @@ impl Server {
     pub(crate) async fn post(&self, path: &str, body: &'static str) -> serde_json::Value {
         let request = self.client.post(format!("{}{path}", self.http)).header("content-type", "application/json");
         let answer = request.body(body).send().await.expect("an answer");
-        answer.json().await.expect("JSON")
+        serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON")
     }
 
     /// CPU time of the process so far, user and system (proc(5), /proc/pid/stat fields 14 and 15, 100 Hz).

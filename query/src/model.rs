@@ -111,7 +111,9 @@ impl Notes {
     pub fn over(snapshot: &Snapshot, range: crate::Range) -> Self {
         let mut notes = Self::of(snapshot);
         if snapshot.thinned(range.from, range.to) {
-            notes.warnings.push("a part of this range was thinned by a retention rule: it holds what the rule keeps".to_owned());
+            notes
+                .warnings
+                .push("a part of this range was thinned by a retention rule: it holds what the rule keeps".to_owned());
         }
         notes
     }

@@ -49,14 +49,22 @@ pub async fn check(settings: &Settings, decode: Arc<dyn Decode>) -> Result<Repor
         return Err(OpenError::Failed(format!("{} is no data directory of Clew", data_dir.display())));
     }
     if settings.store.is_none() && !data_dir.join(LAKE_DIR).is_dir() {
-        return Err(OpenError::Failed(format!("{} has lost its directory of segments, {LAKE_DIR}", data_dir.display())));
+        return Err(OpenError::Failed(format!(
+            "{} has lost its directory of segments, {LAKE_DIR}",
+            data_dir.display()
+        )));
     }
     let _lock = lock_to_look(data_dir)?;
     let source = source(data_dir, catalog)?;
     let lake = Lake::of(data_dir, settings.store.as_deref(), settings.cache_bytes).map_err(|error| failed(&error))?;
     let catalog = Catalog::look(source, Clock::system()).await.map_err(|error| failed(&error))?;
     let (format, lake_version) = catalog.format().await.map_err(|error| failed(&error))?;
-    let mut report = Report { format, lake_version, findings: catalog.check().await.map_err(|error| failed(&error))?, ..Report::default() };
+    let mut report = Report {
+        format,
+        lake_version,
+        findings: catalog.check().await.map_err(|error| failed(&error))?,
+        ..Report::default()
+    };
     segments(&catalog, &lake, &mut report).await.map_err(|error| failed(&error))?;
     let checkpoint = catalog.checkpoint().await.map_err(|error| failed(&error))?;
     log(&data_dir.join(WAL_DIR), checkpoint, &*decode, &mut report);

@@ -43,8 +43,10 @@ pub struct LakeError {
 
 impl LakeError {
     fn taken(data_path: &str, owner: &str, id: &str) -> Self {
-        let what =
-            format!("it belongs to the catalogue {owner}, and this is {id}: give each catalogue a place of its own");
+        let what = format!(
+            "it belongs to the catalogue {owner}, and this is {id}: if that catalogue was lost, bring it back from a \
+             backup; else give each catalogue a place of its own"
+        );
         Self { file: data_path.to_owned(), what }
     }
 }
@@ -162,7 +164,8 @@ impl Lake {
     }
 
     /// Takes a prefix for the catalogue `id`, or fails where another has it: who deletes files that his
-    /// catalogue does not know must be the only one. A directory in the data directory is under its lock.
+    /// catalogue does not know must be the only one. So a lake whose `catalog.db` was lost is not taken by the
+    /// empty one that would follow.
     pub async fn claim(&self, id: &str) -> Result<(), LakeError> {
         match &self.0 {
             Place::Directory(directory) => directory.claim(id),

@@ -8,8 +8,8 @@ mod index;
 mod merge;
 mod order;
 mod parquet;
-mod traces;
 pub(crate) mod services;
+mod traces;
 
 use std::collections::BTreeSet;
 use std::iter::once;
@@ -32,12 +32,12 @@ pub use encode::{EncodeError, Encoded, RewriteError, encode, keep_rows};
 pub use index::IndexError;
 use index::IndexReader;
 pub use merge::merge;
-pub use traces::trace_fingerprint;
 #[cfg(test)]
 pub(crate) use order::ordered;
 pub use order::{time_bounds, times};
 pub use parquet::file_schema;
 pub use services::ServiceRows;
+pub use traces::trace_fingerprint;
 
 /// Rows of one chunk of a read.
 const CHUNK_ROWS: usize = 4096;

@@ -2,8 +2,8 @@
 
 mod append;
 mod background;
-mod erase;
 mod chapters;
+mod erase;
 mod flush;
 mod losses;
 mod merge;
@@ -40,10 +40,10 @@ use append::Requests;
 pub use chapters::Chapters;
 pub use erase::{Choose, Doomed, EraseError, Erased};
 pub use flush::WriteError;
-pub use usage::DiskUsage;
 pub(crate) use losses::{LOSSES_FILE, describe as describe_damage, read as read_losses};
 pub(crate) use open::{CATALOG_FILE, LAKE_DIR, WAL_DIR, lock, lock_to_look};
 pub(crate) use shared::{WRITER_FILE, source};
+pub use usage::DiskUsage;
 
 /// What kind of rows a request holds. The number is written in the log: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

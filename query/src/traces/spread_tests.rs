@@ -44,10 +44,13 @@ fn spans() -> impl Strategy<Value = Vec<Span>> {
     })
 }
 
+/// Spans, parents and the critical path of a trace.
+type Told = (Vec<Span>, Vec<Option<usize>>, Vec<(usize, u64, u64)>);
+
 /// Everything that is asked of a store.
 #[derive(Debug, PartialEq)]
 struct Answers {
-    traces: Vec<Option<(Vec<Span>, Vec<Option<usize>>, Vec<(usize, u64, u64)>)>>,
+    traces: Vec<Option<Told>>,
     columns: Vec<Option<(Vec<SpanId>, Vec<u64>)>>,
     pages: Vec<Vec<TraceSummary>>,
     services: Vec<Service>,

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{CatalogError, thinned};
 use super::db::{self, Connection};
 use super::lake::{self, Folders, LakePath, read_time};
 use super::text::snapshot_time;
+use super::{CatalogError, thinned};
 
 /// Expires snapshots that were followed by another before `cutoff` (ns); the paths, relative to the
 /// data path, of files that no reader may need any more.

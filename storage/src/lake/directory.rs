@@ -17,7 +17,8 @@ use super::{LakeError, MARKER};
 pub(super) struct Directory {
     root: PathBuf,
     data_path: String,
-    /// Inside of a data directory, whose lock keeps others away.
+    /// Inside of a data directory, whose lock keeps others away: only a catalogue that was lost or
+    /// exchanged can be the wrong one.
     inside: bool,
     objects: Arc<dyn ObjectStore>,
 }
@@ -74,9 +75,6 @@ impl Directory {
     }
 
     pub(super) fn claim(&self, id: &str) -> Result<(), LakeError> {
-        if self.inside {
-            return Ok(());
-        }
         let path = self.root.join(MARKER);
         let owner = match fs::read_to_string(&path) {
             // A crash may have left it empty.
@@ -89,7 +87,14 @@ impl Directory {
             }
             Err(error) => Err(error),
         };
-        let owner = owner.map_err(|error| LakeError { file: path.display().to_string(), what: error.to_string() })?;
+        let owner = match owner {
+            // The lock keeps others away; on a full disk the marker is written by a later start.
+            Err(error) if self.inside => {
+                tracing::warn!(%error, file = %path.display(), "the lake could not be marked as this catalogue's");
+                return Ok(());
+            }
+            owner => owner.map_err(|error| LakeError { file: path.display().to_string(), what: error.to_string() })?,
+        };
         if owner == id { Ok(()) } else { Err(LakeError::taken(&self.data_path, &owner, id)) }
     }
 }

@@ -14,9 +14,12 @@ pub(super) const AHEAD: u64 = 1 << 22;
 /// Which chapters this process writes.
 #[derive(Debug)]
 pub struct Chapters {
-    /// Part to chapter, and back. None where they are the same.
-    known: Option<RwLock<(BTreeMap<u64, u64>, BTreeMap<u64, u64>)>>,
+    /// None where part and chapter are the same.
+    known: Option<RwLock<Known>>,
 }
+
+/// Part to chapter, and back.
+type Known = (BTreeMap<u64, u64>, BTreeMap<u64, u64>);
 
 impl Chapters {
     pub(super) fn new(known: Option<BTreeMap<u64, u64>>) -> Self {

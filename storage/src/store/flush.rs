@@ -126,7 +126,8 @@ impl Store {
 
     /// Deletes files that will not be committed. Where that fails too, the sweep finds them.
     async fn discard(&self, meta: &SegmentMeta) {
-        let deletes = [&meta.parquet, &meta.index].map(|path| async { self.lake.delete(&path.to_string_lossy()).await });
+        let deletes =
+            [&meta.parquet, &meta.index].map(|path| async { self.lake.delete(&path.to_string_lossy()).await });
         futures::future::join_all(deletes).await;
     }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::*;
-use crate::{disk, fault};
 use crate::segment::Segment;
 use crate::wal::{Disk, Replayed, WalSettings};
+use crate::{disk, fault};
 
 /// Requests whose hashes are remembered; about 80 MB when full.
 const REMEMBERED: usize = 1_000_000;
@@ -38,7 +38,7 @@ impl Store {
         let lake = Lake::of(&directory, settings.store.as_deref(), settings.cache_bytes).map_err(failed)?;
         let source = shared::source(&directory, settings.catalog.as_ref())?;
         let catalog = Catalog::open(source, lake.data_path(), settings.clock.clone()).await.map_err(failed)?;
-        if first {
+        if first || !lake.is_bucket() {
             // Later a store must open without its bucket; the first time, a wrong name should be said at once.
             lake.claim(&catalog.id().await.map_err(failed)?).await.map_err(failed)?;
         }

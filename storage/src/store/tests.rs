@@ -324,7 +324,7 @@ async fn a_loss_is_said_until_someone_has_read_it() {
     let store = open(dir.path()).await;
     assert_eq!(store.snapshot().losses(), losses, "also after the log has gone");
     crash(store).await;
-    let report = crate::check::check(dir.path(), Arc::new(TestDecoder)).await.expect("checked");
+    let report = crate::check::check(&Settings::new(dir.path()), Arc::new(TestDecoder)).await.expect("checked");
     assert!(report.findings.iter().any(|finding| finding.damage && finding.what == losses[0]));
     std::fs::remove_file(dir.path().join("losses.txt")).expect("acknowledged");
     assert!(open(dir.path()).await.snapshot().losses().is_empty());
@@ -334,7 +334,7 @@ async fn a_loss_is_said_until_someone_has_read_it() {
 async fn retention_drops_segments_that_are_wholly_past() {
     let dir = tempfile::tempdir().expect("a directory");
     let settings = Settings {
-        retention: Some(Duration::from_nanos(1_000)),
+        retention: Retention { age: Some(Duration::from_nanos(1_000)), ..Retention::default() },
         clock: Clock::new(|| 1_000_000),
         ..Settings::new(dir.path())
     };
@@ -377,7 +377,7 @@ async fn check_finds_a_flipped_byte_in_every_kind_of_file() {
     append(&store, trace_request(2, 3)).await;
     append(&store, trace_request(3, 3)).await;
     crash(store).await;
-    let report = crate::check::check(dir.path(), Arc::new(TestDecoder)).await.expect("checked");
+    let report = crate::check::check(&Settings::new(dir.path()), Arc::new(TestDecoder)).await.expect("checked");
     assert!(!report.damaged(), "{:?}", report.findings);
     assert_eq!((report.segments, report.rows, report.log_records, report.orphans), (1, 300, 2, 0));
 
@@ -388,8 +388,24 @@ async fn check_finds_a_flipped_byte_in_every_kind_of_file() {
         let mut flipped = whole.clone();
         flipped[whole.len() / 3] ^= 4;
         std::fs::write(file.path(), &flipped).expect("written");
-        let report = crate::check::check(dir.path(), Arc::new(TestDecoder)).await.expect("checked");
+        let report = crate::check::check(&Settings::new(dir.path()), Arc::new(TestDecoder)).await.expect("checked");
         assert!(report.damaged(), "{:?}", file.path());
         std::fs::write(file.path(), &whole).expect("written");
     }
+}
+
+#[tokio::test]
+async fn a_lake_whose_catalogue_was_lost_is_not_taken_for_garbage() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).await;
+    append(&store, trace_request(1, 3)).await;
+    store.close().await.expect("closed");
+    drop(store);
+    std::fs::rename(dir.path().join("catalog.db"), dir.path().join("aside")).expect("moved");
+    let Err(error) = Store::open(Settings::new(dir.path()), Arc::new(TestDecoder)).await else {
+        panic!("an empty catalogue took the lake");
+    };
+    assert!(error.to_string().contains("if that catalogue was lost"), "{error}");
+    std::fs::rename(dir.path().join("aside"), dir.path().join("catalog.db")).expect("moved back");
+    assert_eq!(count(&open(dir.path()).await.snapshot(), 1), 3);
 }

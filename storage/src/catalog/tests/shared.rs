@@ -162,7 +162,7 @@ async fn errors_are_told_apart() {
     let Some(fixture) = fixture() else { return };
     let catalog = fixture.open_as("a").await;
     fixture.execute("ALTER TABLE clew_segment RENAME TO clew_segments").await;
-    let gone = catalog.segments().await.err().expect("fails");
+    let gone = catalog.segments().await.expect_err("fails");
     assert!(matches!(gone, CatalogError::Damaged(_)), "{gone}");
     fixture.execute("ALTER TABLE clew_segments RENAME TO clew_segment").await;
 
@@ -172,7 +172,7 @@ async fn errors_are_told_apart() {
     let mut waiting = fixture.connect().await;
     let set = sqlx::raw_sql("SET lock_timeout = '50ms'").execute(&mut waiting).await;
     set.expect("sets");
-    let busy = db::begin(&mut waiting).await.err().expect("waits in vain");
+    let busy = db::begin(&mut waiting).await.expect_err("waits in vain");
     assert!(matches!(busy, CatalogError::Busy(_)), "{busy}");
     drop(holder);
 
