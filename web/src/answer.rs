@@ -116,7 +116,12 @@ pub(crate) struct Chunks {
 impl Chunks {
     /// Within the time of the whole answer.
     fn send(&self, chunk: Bytes) -> io::Result<()> {
-        let at = self.until.min(Instant::now() + self.stall);
+        let now = Instant::now();
+        if now >= self.until {
+            // A timeout alone lets pass what can be sent at once.
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the answer takes too long"));
+        }
+        let at = self.until.min(now + self.stall);
         let sent = self.runtime.block_on(async { tokio::time::timeout_at(at, self.sender.send(chunk)).await });
         match sent {
             Ok(Ok(())) => Ok(()),
