@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use storage::scan::ReadError;
 use storage::store::{Snapshot, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::model::Notes;
 
@@ -14,7 +15,8 @@ use crate::model::Notes;
 pub struct Engine {
     store: Arc<Store>,
     limits: Limits,
-    permits: Arc<tokio::sync::Semaphore>,
+    permits: Arc<Semaphore>,
+    sql_permits: Arc<Semaphore>,
 }
 
 /// Bounds of one query.
@@ -27,11 +29,19 @@ pub struct Limits {
     pub sql_memory: usize,
     /// Queries that run at once; others wait.
     pub concurrent: usize,
+    /// SQL queries that run at once, beside the others: slow SQL holds up nothing but SQL.
+    pub sql_concurrent: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(30), trace_spans: 500_000, sql_memory: 256 << 20, concurrent: 8 }
+        Self {
+            deadline: Duration::from_secs(30),
+            trace_spans: 500_000,
+            sql_memory: 256 << 20,
+            concurrent: 8,
+            sql_concurrent: 2,
+        }
     }
 }
 
@@ -82,17 +92,38 @@ pub struct Deadline {
 }
 
 impl Deadline {
+    pub(crate) fn after(allowed: Duration) -> Self {
+        Self { at: std::time::Instant::now() + allowed, allowed, abandoned: Arc::default() }
+    }
+
     /// Call once a chunk.
     pub fn check(&self) -> Result<(), QueryError> {
         if std::time::Instant::now() >= self.at || self.abandoned.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(QueryError::Timeout(self.allowed));
+            return Err(self.timeout());
         }
         Ok(())
     }
+
+    /// Waits for `answer`, but no longer than the deadline.
+    pub(crate) async fn wait<T>(&self, answer: impl Future<Output = T>) -> Result<T, QueryError> {
+        tokio::time::timeout_at(self.at.into(), answer).await.map_err(|_| self.timeout())
+    }
+
+    fn timeout(&self) -> QueryError {
+        QueryError::Timeout(self.allowed)
+    }
+}
+
+/// The right to run one question, from the moment when its turn has come. The permit goes to whoever
+/// does the work, who drops it last.
+pub(crate) struct Turn {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) deadline: Deadline,
+    pub(crate) permit: OwnedSemaphorePermit,
 }
 
 /// Sets the flag when the future that waits for the answer is dropped.
-struct AbandonOnDrop(Arc<std::sync::atomic::AtomicBool>);
+pub(crate) struct AbandonOnDrop(Arc<std::sync::atomic::AtomicBool>);
 
 impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
@@ -102,7 +133,8 @@ impl Drop for AbandonOnDrop {
 
 impl Engine {
     pub fn new(store: Arc<Store>, limits: Limits) -> Self {
-        Self { store, limits, permits: Arc::new(tokio::sync::Semaphore::new(limits.concurrent)) }
+        let permits = |count| Arc::new(Semaphore::new(count));
+        Self { store, limits, permits: permits(limits.concurrent), sql_permits: permits(limits.sql_concurrent) }
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -118,22 +150,30 @@ impl Engine {
         &self,
         question: impl FnOnce(&Snapshot, &Deadline) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let allowed = self.limits.deadline;
-        let at = std::time::Instant::now() + allowed;
-        let permit = tokio::time::timeout(allowed, self.permits.clone().acquire_owned())
-            .await
-            .map_err(|_| QueryError::Timeout(allowed))?
-            .map_err(|closed| QueryError::Internal(closed.to_string()))?;
-        let abandoned = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let _guard = AbandonOnDrop(abandoned.clone());
-        let deadline = Deadline { at, allowed, abandoned };
-        let snapshot = self.store.snapshot();
+        let (turn, _waits) = self.turn(&self.permits).await?;
         tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let Turn { snapshot, deadline, permit: _permit } = turn;
             question(&snapshot, &deadline)
         })
         .await
         .map_err(|panic| QueryError::Internal(panic.to_string()))?
+    }
+
+    /// A turn among the SQL queries.
+    pub(crate) async fn sql_turn(&self) -> Result<(Turn, AbandonOnDrop), QueryError> {
+        self.turn(&self.sql_permits).await
+    }
+
+    /// Waits for a permit within the deadline, which counts from now. Keep the second value for as
+    /// long as somebody waits for the answer.
+    async fn turn(&self, permits: &Arc<Semaphore>) -> Result<(Turn, AbandonOnDrop), QueryError> {
+        let deadline = Deadline::after(self.limits.deadline);
+        let waits = AbandonOnDrop(deadline.abandoned.clone());
+        let permit = deadline
+            .wait(permits.clone().acquire_owned())
+            .await?
+            .map_err(|closed| QueryError::Internal(closed.to_string()))?;
+        Ok((Turn { snapshot: self.store.snapshot(), deadline, permit }, waits))
     }
 }
 

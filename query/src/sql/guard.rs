@@ -20,7 +20,8 @@ const MAX_TOKENS: usize = 20_000;
 /// Deepest expression: `a OR b OR …` is as deep as it has terms. A worker thread's stack takes
 /// about seven times as many.
 const MAX_DEPTH: usize = 300;
-/// Tables joined or united, subqueries included: plans are as deep.
+/// Tables joined or united, subqueries included, those of a WITH each time it is used: plans are as
+/// deep, and the planner walks through all of it for each.
 const MAX_RELATIONS: usize = 64;
 /// Set operations (UNION, INTERSECT, EXCEPT), which nest one in the other.
 const MAX_SET_OPERATIONS: usize = 64;
@@ -88,6 +89,17 @@ fn check_depth(query: &Query) -> Result<(), QueryError> {
 #[derive(Default)]
 struct Depth {
     now: usize,
+    /// The queries around this place, the innermost last.
+    queries: Vec<Scope>,
+}
+
+/// A query while it is visited. Its WITH comes first.
+#[derive(Default)]
+struct Scope {
+    /// What its WITH has still to define, the next last.
+    to_define: Vec<String>,
+    /// Names and the tables that each stands for.
+    defined: Vec<(String, usize)>,
     relations: usize,
 }
 
@@ -104,6 +116,26 @@ impl Depth {
         self.now -= 1;
         ControlFlow::Continue(())
     }
+
+    /// The tables that a name stands for; of more than one meaning, the largest.
+    fn stands_for(&self, name: &str) -> usize {
+        let meanings = self.queries.iter().flat_map(|query| &query.defined).filter(|(known, _)| known == name);
+        meanings.map(|(_, relations)| *relations).max().unwrap_or(1)
+    }
+
+    fn read(&mut self, relations: usize) -> ControlFlow<String> {
+        let Some(query) = self.queries.last_mut() else { return ControlFlow::Continue(()) };
+        query.relations = query.relations.saturating_add(relations);
+        match query.relations > MAX_RELATIONS {
+            true => ControlFlow::Break(format!("the query reads more than {MAX_RELATIONS} tables")),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// As it is compared: quoted names that differ in case count as one.
+fn folded(name: &str) -> String {
+    name.to_lowercase()
 }
 
 impl Visitor for Depth {
@@ -117,20 +149,27 @@ impl Visitor for Depth {
         self.leave()
     }
 
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<String> {
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
+        let names = query.with.iter().flat_map(|with| &with.cte_tables).map(|table| folded(&table.alias.name.value));
+        self.queries.push(Scope { to_define: names.rev().collect(), ..Scope::default() });
         self.enter()
     }
 
     fn post_visit_query(&mut self, _: &Query) -> ControlFlow<String> {
+        let relations = self.queries.pop().map_or(0, |query| query.relations);
+        match self.queries.last_mut().and_then(|around| Some((around.to_define.pop()?, around))) {
+            Some((name, around)) => around.defined.push((name, relations.max(1))),
+            None => self.read(relations)?,
+        }
         self.leave()
     }
 
-    fn pre_visit_relation(&mut self, _: &ObjectName) -> ControlFlow<String> {
-        self.relations += 1;
-        match self.relations > MAX_RELATIONS {
-            true => ControlFlow::Break(format!("the query reads more than {MAX_RELATIONS} tables")),
-            false => ControlFlow::Continue(()),
-        }
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<String> {
+        let relations = match &name.0[..] {
+            [name] => name.as_ident().map_or(1, |name| self.stands_for(&folded(&name.value))),
+            _ => 1,
+        };
+        self.read(relations)
     }
 }
 
@@ -218,6 +257,14 @@ mod tests {
         assert_ne!(message(&format!("SELECT {}1", "- ".repeat(9000))), "fine");
         assert!(message(&vec!["SELECT 1"; 100].join(" UNION ALL ")).contains("unites"));
         assert!(message(&format!("SELECT 1 FROM {}", vec!["spans"; 100].join(", "))).contains("tables"));
+        let doubled: Vec<String> =
+            (1..9).map(|at| format!("c{at} AS (SELECT 1 FROM C{0}, (SELECT 1 FROM c{0}) t)", at - 1)).collect();
+        let with =
+            |last: usize| format!("WITH c0 AS (SELECT 1 FROM spans), {} SELECT 1 FROM", doubled[..last].join(", "));
+        assert_eq!(message(&format!("{} c6", with(6))), "fine");
+        assert!(message(&format!("{} c6, spans", with(6))).contains("tables"));
+        assert!(message(&format!("{} spans", with(8))).contains("tables"));
+        assert!(message(&format!("SELECT 1 WHERE EXISTS ({} c6, spans)", with(6))).contains("tables"));
         assert_eq!(message(&format!("SELECT 1 FROM spans WHERE name IN ({})", vec!["'x'"; 5000].join(","))), "fine");
     }
 

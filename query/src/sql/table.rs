@@ -19,19 +19,21 @@ use storage::scan::Read;
 use storage::schema::Table;
 use storage::store::{Snapshot, Source};
 
-use crate::engine::Deadline;
-
-use super::SharedNotes;
 use super::prune::{self, Bounds};
-use super::run::external;
+use super::session::SharedNotes;
+use super::sizes;
+use super::watch::{BATCH_ROWS, Watch};
 
-/// Chunks on their way from a reader to the plan.
+/// Batches on their way from a reader to the plan.
 const CHUNKS_AHEAD: usize = 2;
+
+/// Most of one batch from a reader, written out, where it has more than one row.
+const PIECE_BYTES: usize = 8 << 20;
 
 pub(super) struct StoredTable {
     table: Table,
     snapshot: Snapshot,
-    deadline: Deadline,
+    watch: Arc<Watch>,
     notes: SharedNotes,
     partitions: usize,
 }
@@ -40,11 +42,11 @@ impl StoredTable {
     pub(super) fn new(
         table: Table,
         snapshot: Snapshot,
-        deadline: Deadline,
+        watch: Arc<Watch>,
         notes: SharedNotes,
         partitions: usize,
     ) -> Self {
-        Self { table, snapshot, deadline, notes, partitions }
+        Self { table, snapshot, watch, notes, partitions }
     }
 }
 
@@ -84,10 +86,9 @@ impl TableProvider for StoredTable {
         let partitions = hands
             .into_iter()
             .map(|sources| {
-                let (schema, bounds, deadline) = (schema.clone(), bounds.clone(), self.deadline.clone());
+                let (schema, bounds, watch) = (schema.clone(), bounds.clone(), self.watch.clone());
                 let notes = self.notes.clone();
-                Arc::new(Hand { sources, table: self.table, schema, bounds, deadline, notes })
-                    as Arc<dyn PartitionStream>
+                Arc::new(Hand { sources, table: self.table, schema, bounds, watch, notes }) as Arc<dyn PartitionStream>
             })
             .collect();
         Ok(Arc::new(StreamingTableExec::try_new(schema, partitions, None, None, false, limit)?))
@@ -106,7 +107,7 @@ struct Hand {
     table: Table,
     schema: SchemaRef,
     bounds: Bounds,
-    deadline: Deadline,
+    watch: Arc<Watch>,
     notes: SharedNotes,
 }
 
@@ -140,7 +141,7 @@ impl Hand {
         let Bounds { from, to, prune } = &self.bounds;
         let read = Read { columns: &columns, prune, from: *from, to: *to };
         for source in &self.sources {
-            self.deadline.check().map_err(external)?;
+            self.watch.check()?;
             let chunks = match source.read(&read) {
                 Ok(chunks) => chunks,
                 Err(error) => {
@@ -149,11 +150,12 @@ impl Hand {
                 }
             };
             for chunk in chunks {
-                self.deadline.check().map_err(external)?;
+                self.watch.check()?;
                 match chunk {
                     Ok(chunk) => {
                         self.notes.lock().rows_read += chunk.batch.num_rows() as u64;
-                        if !send(self.shaped(chunk.batch)?) {
+                        let pieces = sizes::pieces(self.shaped(chunk.batch)?, BATCH_ROWS, PIECE_BYTES);
+                        if !pieces.into_iter().all(&send) {
                             return Ok(());
                         }
                     }
