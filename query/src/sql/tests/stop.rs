@@ -56,7 +56,10 @@ async fn what_takes_too_long_is_stopped_and_its_worker_ends() {
 async fn a_query_that_nobody_waits_for_stops() {
     let stored = one_at_a_time(Duration::from_secs(60)).await;
     for text in ENDLESS {
-        assert!(tokio::time::timeout(Duration::from_millis(100), ask(&stored, text)).await.is_err(), "{text}: it still runs");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), ask(&stored, text)).await.is_err(),
+            "{text}: it still runs"
+        );
         assert!(ended(&stored).await, "{text}: it runs on");
     }
 }
