@@ -39,6 +39,8 @@ SHORT = 'sweep=1,grace=3,flush-age=2'
 SMALL = f'{SHORT},flush-bytes=400000'
 DRAIN_LIMIT_S = 60
 
+# After a read that failed for good, none is tried for so long: answers in between are partial, and say so.
+OUTAGE_S = 2.5
 MODES = [('slow_down', 0.5), ('reset_put', 0.5), ('lose_reply', 0.5), ('reset_get', 0.5), ('garbage', 0.5), ('hang', 0.1)]
 
 
@@ -300,6 +302,7 @@ def under_load(world, clew, ledger, mode, share, seconds):
           f'{world.proxy.faults - met} faults, /readyz {ready}')
     drained(clew)
     settle(clew, ledger)
+    time.sleep(OUTAGE_S)
     ledger.verify(clew, since)
 
 
@@ -399,8 +402,7 @@ def back(clew, ledger, chance):
     eventually(taken, DRAIN_LIMIT_S)
     drained(clew)
     print(f'          it takes data {time.monotonic() - begun:.1f} s after the bucket is back')
-    # After a read that failed for good, none is tried for 2 s.
-    time.sleep(2)
+    time.sleep(OUTAGE_S)
     settle(clew, ledger)
 
 
