@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import http, otlp
 from .server import eventually
+from .threads import Threads
 
 SPANS, RECORDS = 20, 5
 ACKED, REFUSED, UNKNOWN = 'acknowledged', 'refused', 'unknown'
@@ -105,27 +106,18 @@ def requests(chance, service='ledger', age_s=0):
     return [Sent('traces', trace, otlp.traces(spans, service)), Sent('logs', trace, otlp.logs(records, service))]
 
 
-class Load:
+class Load(Threads):
     """Clients that send as fast as they are answered, and flushes beside them, so that faults fall into
     writing segments and committing them too. They end with the context, or with the server."""
 
     def __init__(self, clew, ledger, seed, workers=4, flush_every_s=0.3, timeout=10, pause_s=0):
+        super().__init__()
         self.clew, self.ledger, self.timeout, self.pause_s = clew, ledger, timeout, pause_s
-        self.stopped, self.since = threading.Event(), len(ledger.requests)
+        self.since = len(ledger.requests)
         seeds = random.Random(seed)
         self.threads = [threading.Thread(target=self._send, args=(random.Random(seeds.random()),)) for _ in range(workers)]
         if flush_every_s:
             self.threads.append(threading.Thread(target=self._flush, args=(flush_every_s,)))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
 
     def acked(self):
         return sum(sent.fate == ACKED for sent in self.ledger.requests[self.since:])

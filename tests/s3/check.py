@@ -17,11 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-try:
-    import duckdb
-    from duckdb_extensions import import_extension
-except ImportError:
-    duckdb = None
+import duckdb
+from duckdb_extensions import import_extension
 
 from faults.bugs import must_fail
 from harness import http
@@ -29,6 +26,7 @@ from harness.ledger import ACKED, REFUSED, SPANS, Ledger, Load, requests
 from harness.protobuf import TraceRequest
 from harness.report import Report
 from harness.server import Clew, binary, eventually
+from harness.threads import Threads
 from s3 import gateway
 from s3.proxy import Proxy
 
@@ -93,10 +91,7 @@ def basics(report, world, _):
         report.case('the cache goes while it is read', cache_goes, clew, ledger)
         report.case('the bucket holds what the catalogue names', same_files, world, clew, 'basics')
         report.case('another catalogue is refused the prefix', second_catalogue, world)
-        if duckdb:
-            report.case('DuckDB reads the lake out of the bucket', read_by_duckdb, world, clew, ledger)
-        else:
-            report.skip('DuckDB reads the lake out of the bucket', 'this Python has no duckdb')
+        report.case('DuckDB reads the lake out of the bucket', read_by_duckdb, world, clew, ledger)
         clew.stop()
         report.case('clew check reads the bucket', checked, world, clew, 'basics')
         report.case('clew check finds a flipped bit in it', flipped, world, clew, 'basics')
@@ -428,23 +423,14 @@ def changed_bytes(world, clew, faults):
 
 # --- what the cases share ------------------------------------------------------------------------
 
-class Readers:
+class Readers(Threads):
     """Ask for acknowledged traces all the time. An answer lacks nothing, or says what."""
 
     def __init__(self, clew, ledger, count=2):
-        self.clew, self.ledger, self.stopped = clew, ledger, threading.Event()
+        super().__init__()
+        self.clew, self.ledger = clew, ledger
         self.whole, self.partial, self.wrong = 0, 0, []
         self.threads = [threading.Thread(target=self._read, args=(random.Random(i),)) for i in range(count)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
 
     def _read(self, chance):
         while not self.stopped.wait(0.02):
@@ -465,20 +451,13 @@ class Readers:
                 self.partial += 1
 
 
-class CacheDropper:
+class CacheDropper(Threads):
     """Deletes the cache again and again, so that reads go to the bucket."""
 
     def __init__(self, clew, every_s):
-        self.clew, self.every_s, self.stopped = clew, every_s, threading.Event()
-        self.thread = threading.Thread(target=self._drop)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
+        super().__init__()
+        self.clew, self.every_s = clew, every_s
+        self.threads = [threading.Thread(target=self._drop)]
 
     def _drop(self):
         while not self.stopped.wait(self.every_s):
