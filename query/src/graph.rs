@@ -12,13 +12,14 @@ use crate::engine::{Engine, QueryError, Range};
 use crate::model::{Graph, Notes};
 
 mod aliases;
-mod calls;
+pub(crate) mod calls;
 mod edges;
 pub(crate) mod intern;
-mod parts;
-mod peer;
+pub(crate) mod parts;
+pub(crate) mod peer;
 pub mod sketch;
 
+pub(crate) use edges::NAMELESS;
 use edges::Sums;
 use intern::Names;
 

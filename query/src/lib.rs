@@ -3,7 +3,7 @@
 //! * [`Engine`] is the front door; each module adds its questions to it.
 //! * [`traceql`] and [`logql`] parse what people type; [`filter`] decides rows and names what the index can prune.
 //! * [`search`] finds traces, [`logs`] finds records, [`traces`] assembles one trace and its [`tree`].
-//! * [`services`], [`graph`], [`tags`] describe the system, [`usage`] the store; [`sql`] is DataFusion over the same rows.
+//! * [`rollup`] counts calls by the minute; [`services`], [`graph`], [`tags`] describe the system, [`usage`] the store; [`sql`] is DataFusion over the same rows.
 //!
 //! It does not know HTTP, OTLP bytes, Parquet, or tantivy.
 
@@ -14,6 +14,7 @@ pub mod graph;
 pub mod logql;
 pub mod logs;
 pub mod model;
+pub mod rollup;
 pub mod rows;
 pub mod search;
 pub mod services;

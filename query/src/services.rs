@@ -228,6 +228,6 @@ impl Sum {
 }
 
 /// `telemetry.sdk.language` of a resource.
-fn language(resource: Option<&str>) -> Option<String> {
+pub(crate) fn language(resource: Option<&str>) -> Option<String> {
     attrs::find(resource?, "telemetry.sdk.language").map(|raw| attrs::text_of(raw).into_owned())
 }

@@ -26,6 +26,7 @@ pub mod fault;
 pub mod ids;
 pub mod lake;
 pub mod retention;
+pub mod rollup;
 pub mod scan;
 pub mod schema;
 pub mod segment;

@@ -14,6 +14,12 @@ pub(crate) struct Part {
     pub(crate) peer: Name,
     pub(crate) protocol: Name,
     pub(crate) outcome: Name,
+    pub(crate) operation: Name,
+    pub(crate) namespace: Name,
+    pub(crate) environment: Name,
+    pub(crate) version: Name,
+    pub(crate) instance: Name,
+    pub(crate) language: Name,
     pub(crate) role: Role,
     pub(crate) failed: bool,
 }

@@ -19,7 +19,7 @@ use super::sketch::Sketch;
 const EXEMPLARS: usize = 5;
 
 /// What a service without a name is called: the default of OpenTelemetry's resource conventions.
-const NAMELESS: &str = "unknown_service";
+pub(crate) const NAMELESS: &str = "unknown_service";
 
 type Place = (NodeKind, Name);
 

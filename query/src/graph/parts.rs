@@ -9,6 +9,7 @@ use storage::terms::Prune;
 use crate::engine::{Deadline, QueryError, Range};
 use crate::model::Notes;
 use crate::rows::Columns;
+use crate::services::language;
 use crate::traces::read::{Share, Wanted, each_chunk};
 use crate::tree::Node;
 
@@ -30,7 +31,13 @@ const COLUMNS: &[&str] = &[
     col::PEER,
     col::PROTOCOL,
     col::OUTCOME,
+    col::OPERATION,
     col::SERVICE_NAME,
+    col::SERVICE_NAMESPACE,
+    col::ENVIRONMENT,
+    col::SERVICE_VERSION,
+    col::SERVICE_INSTANCE,
+    col::RESOURCE_ATTRIBUTES,
 ];
 
 /// Hands the spans of each trace to `take`, an hour on both sides of the range included.
@@ -63,7 +70,21 @@ pub(crate) fn each_trace(
 /// The spans of each trace, in order, each once.
 pub(crate) fn by_trace<'a>(parts: &'a mut Vec<Part>, names: &Names) -> impl Iterator<Item = &'a [Part]> + use<'a> {
     // Numbers of names depend on what was read first: the order must not.
-    let texts = |part: &Part| [part.service, part.peer, part.protocol, part.outcome].map(|name| names.text(name));
+    let texts = |part: &Part| {
+        [
+            part.service,
+            part.peer,
+            part.protocol,
+            part.outcome,
+            part.operation,
+            part.namespace,
+            part.environment,
+            part.version,
+            part.instance,
+            part.language,
+        ]
+        .map(|name| names.text(name))
+    };
     let order = |part: &Part| (part.trace, part.node, part.role, part.failed);
     parts.sort_unstable_by(|a, b| order(a).cmp(&order(b)).then_with(|| texts(a).cmp(&texts(b))));
     parts.dedup();
@@ -88,6 +109,12 @@ pub(crate) fn collect(
     let mut peers = NameColumn::new(columns.strings(col::PEER)?);
     let mut protocols = NameColumn::new(columns.strings(col::PROTOCOL)?);
     let mut outcomes = NameColumn::new(columns.strings(col::OUTCOME)?);
+    let mut operations = NameColumn::new(columns.strings(col::OPERATION)?);
+    let mut namespaces = NameColumn::new(columns.strings(col::SERVICE_NAMESPACE)?);
+    let mut environments = NameColumn::new(columns.strings(col::ENVIRONMENT)?);
+    let mut versions = NameColumn::new(columns.strings(col::SERVICE_VERSION)?);
+    let mut instances = NameColumn::new(columns.strings(col::SERVICE_INSTANCE)?);
+    let mut resources = NameColumn::new(columns.strings(col::RESOURCE_ATTRIBUTES)?);
     for row in (0..columns.rows()).filter(|&row| range.contains(starts[row])) {
         let (Some(trace), Some(id)) = (traces.get(row), spans.get(row)) else { continue };
         if !ours(TraceId(trace)) {
@@ -108,6 +135,12 @@ pub(crate) fn collect(
             peer: peers.get(row, names),
             protocol: protocols.get(row, names),
             outcome: outcomes.get(row, names),
+            operation: operations.get(row, names),
+            namespace: namespaces.get(row, names),
+            environment: environments.get(row, names),
+            version: versions.get(row, names),
+            instance: instances.get(row, names),
+            language: resources.get_with(row, |text| names.intern(language(text).as_deref())),
             role: role(kinds[row], roles.text(row)),
             failed: statuses[row] == 2,
         });

@@ -11,6 +11,9 @@ use crate::model::Quantiles;
 const ALPHA: f64 = 0.01;
 const GAMMA: f64 = (1.0 + ALPHA) / (1.0 - ALPHA);
 
+/// Past all buckets of `u64`.
+const ZERO: u16 = 2_303;
+
 /// Counts of values, ns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sketch {
@@ -21,9 +24,14 @@ pub struct Sketch {
 
 impl Sketch {
     pub fn add(&mut self, value: u64) {
-        match value {
-            0 => self.zeros += 1,
-            _ => *self.buckets.entry(bucket(value)).or_default() += 1,
+        self.add_bucket(bucket(value), 1);
+    }
+
+    /// So many values of a bucket, as [`bucket`] numbers them.
+    pub fn add_bucket(&mut self, bucket: u16, count: u64) {
+        match bucket {
+            ZERO => self.zeros += count,
+            _ => *self.buckets.entry(bucket).or_default() += count,
         }
     }
 
@@ -59,8 +67,12 @@ impl Sketch {
     }
 }
 
-fn bucket(value: u64) -> u16 {
-    ((value as f64).ln() / GAMMA.ln()).ceil() as u16
+/// The number of a value's bucket, below 2,304; 0 has one of its own, the last.
+pub fn bucket(value: u64) -> u16 {
+    match value {
+        0 => ZERO,
+        _ => ((value as f64).ln() / GAMMA.ln()).ceil() as u16,
+    }
 }
 
 /// The value that is off by the same share at both ends of the bucket.

@@ -1,0 +1,126 @@
+//! What the graph, the services and the findings know of spans without reading them: counts by minute.
+//!
+//! ```text
+//!  spans ──parts──▶ one trace at a time ──calls──▶ cells of (minute, Key): counts, sketches, exemplars
+//! ```
+//!
+//! [`Key`] says what a cell counts, [`slot`] what each of its numbers is. Everything is additive, so that
+//! any set of cells, of any minutes and sources, can be summed.
+
+use std::collections::BTreeMap;
+use std::ops::Range as Span;
+
+use hashbrown::HashMap;
+use storage::rollup::{Cell, Minute, Rollup, minute_of};
+
+use crate::engine::{Engine, QueryError, Range};
+use crate::graph::{intern::Names, parts};
+use crate::model::Notes;
+
+mod count;
+mod key;
+
+pub use key::{Key, Mode, Place, PlaceKind};
+pub(crate) use count::count;
+
+/// Which number of a cell is what.
+pub mod slot {
+    /// Calls of an edge, calls served, or spans of a presence.
+    pub const CALLS: u16 = 0;
+    /// Of these, failed: the span's status says so on either side.
+    pub const ERRORS: u16 = 1;
+    /// Calls of an edge of which both sides are stored.
+    pub const PAIRED: u16 = 2;
+    /// Plus the number of the outcome in [`super::OUTCOMES`]; `ok` is not counted.
+    pub const OUTCOME: u16 = 16;
+    /// Sketches of durations, a slot a bucket: on the caller's clock, on the callee's, and from sending a
+    /// message to its reception.
+    pub const CLIENT: u16 = 1 << 12;
+    pub const SERVER: u16 = 2 << 12;
+    pub const LAG: u16 = 3 << 12;
+    /// Slots of one sketch.
+    pub const SKETCH: u16 = 1 << 12;
+}
+
+/// Outcomes by number. Numbers are stored: append, never reorder.
+pub const OUTCOMES: [&str; 12] = [
+    "ok",
+    "error",
+    "timeout",
+    "cancelled",
+    "limited",
+    "shed",
+    "breaker_open",
+    "bulkhead",
+    "fallback",
+    "no_instance",
+    "retry_exhausted",
+    "denied",
+];
+
+/// The cells of one key, by minute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    pub key: Key,
+    pub cells: BTreeMap<Minute, Cell>,
+}
+
+impl Series {
+    /// All minutes as one.
+    pub fn sum(&self) -> Cell {
+        let mut sum = Cell::default();
+        self.cells.values().for_each(|cell| sum.merge(cell, 1));
+        sum
+    }
+}
+
+/// Cells of some whole minutes.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    pub minutes: Span<Minute>,
+    /// In order of key.
+    pub series: Vec<Series>,
+}
+
+impl Cells {
+    pub(crate) fn of(rollup: &Rollup, minutes: Span<Minute>) -> Self {
+        let mut series: HashMap<&[u8], Option<Series>> = HashMap::new();
+        for (minute, key, cell) in rollup.within(minutes.clone()) {
+            let known = series.entry(key).or_insert_with(|| {
+                // A key of a version that is not known is left to that version.
+                Some(Series { key: Key::decode(key)?, cells: BTreeMap::new() })
+            });
+            if let Some(known) = known {
+                known.cells.entry(minute).or_default().merge(cell, 1);
+            }
+        }
+        let mut series: Vec<Series> = series.into_values().flatten().collect();
+        series.sort_by(|a, b| a.key.cmp(&b.key));
+        Self { minutes, series }
+    }
+}
+
+/// The whole minutes that a range touches.
+pub fn minutes(range: Range) -> Span<Minute> {
+    minute_of(range.from)..minute_of(range.to.saturating_sub(1)).saturating_add(1)
+}
+
+impl Engine {
+    /// Cells of the minutes that the range touches.
+    pub async fn cells(&self, range: Range) -> Result<(Cells, Notes), QueryError> {
+        self.run(move |snapshot, deadline| {
+            let (mut names, mut notes) = (Names::default(), Notes::over(snapshot, range));
+            let (minutes, mut rollup) = (minutes(range), Rollup::default());
+            let ns = |minute: Minute| minute.saturating_mul(storage::rollup::NANOS_PER_MINUTE);
+            let whole = Range { from: ns(minutes.start), to: ns(minutes.end) };
+            parts::each_trace(snapshot, deadline, whole, &mut names, &mut notes, |trace, names| {
+                count(trace, names, &mut rollup);
+            })?;
+            Ok((Cells::of(&rollup, minutes), notes))
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! Additive counts by minute: what can be told of spans without reading them again.
+//!
+//! A rollup is a map from (minute, key) to a [`Cell`]. Cells add up slot by slot, and a slot may be
+//! negative: a contribution that has become wrong is taken back by adding its negation. What the keys and
+//! the slots mean is the affair of the [`Summarise`] that makes them.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use crate::ids::{SpanId, TraceId};
+use crate::scan::ReadError;
+
+/// Minutes since the epoch, rounded down.
+pub type Minute = i64;
+
+pub const NANOS_PER_MINUTE: i64 = 60_000_000_000;
+
+/// The minute of a time in ns.
+pub fn minute_of(time: i64) -> Minute {
+    time.div_euclid(NANOS_PER_MINUTE)
+}
+
+/// Exemplars that a cell keeps.
+pub const MOST_EXEMPLARS: usize = 3;
+
+/// Counts by slot, ascending; none of them 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(Vec<(u16, i64)>);
+
+impl Counts {
+    pub fn add(&mut self, slot: u16, count: i64) {
+        match self.0.binary_search_by_key(&slot, |(slot, _)| *slot) {
+            Ok(at) => {
+                self.0[at].1 += count;
+                if self.0[at].1 == 0 {
+                    self.0.remove(at);
+                }
+            }
+            Err(at) if count != 0 => self.0.insert(at, (slot, count)),
+            Err(_) => {}
+        }
+    }
+
+    /// Adds `sign` times the other: 1 or -1.
+    pub fn merge(&mut self, other: &Self, sign: i64) {
+        if self.0.is_empty() {
+            self.0 = other.0.iter().map(|(slot, count)| (*slot, sign * count)).collect();
+            return;
+        }
+        other.0.iter().for_each(|(slot, count)| self.add(*slot, sign * count));
+    }
+
+    pub fn get(&self, slot: u16) -> i64 {
+        self.0.binary_search_by_key(&slot, |(slot, _)| *slot).map_or(0, |at| self.0[at].1)
+    }
+
+    /// Slots of a range that are not 0, ascending.
+    pub fn slots(&self, range: std::ops::Range<u16>) -> impl Iterator<Item = (u16, i64)> {
+        let from = self.0.partition_point(|(slot, _)| *slot < range.start);
+        self.0[from..].iter().copied().take_while(move |(slot, _)| *slot < range.end)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A span that shows what a cell counts. Least is best: failures first, then the longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exemplar {
+    pub fine: bool,
+    /// ns.
+    pub duration: Reverse<u64>,
+    pub trace: TraceId,
+    pub span: SpanId,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    pub counts: Counts,
+    /// Best first, each once. They are kept when counts are taken back: they need not be there any more.
+    pub exemplars: Vec<Exemplar>,
+}
+
+impl Cell {
+    pub fn merge(&mut self, other: &Self, sign: i64) {
+        self.counts.merge(&other.counts, sign);
+        if sign > 0 {
+            other.exemplars.iter().for_each(|exemplar| self.exemplify(*exemplar));
+        }
+    }
+
+    pub fn exemplify(&mut self, exemplar: Exemplar) {
+        if let Err(at) = self.exemplars.binary_search(&exemplar)
+            && at < MOST_EXEMPLARS
+        {
+            self.exemplars.insert(at, exemplar);
+            self.exemplars.truncate(MOST_EXEMPLARS);
+        }
+    }
+}
+
+/// Keys are shared: an edge has one for each of its minutes.
+pub type Key = Arc<[u8]>;
+
+/// Cells by minute and key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rollup {
+    cells: BTreeMap<Minute, BTreeMap<Key, Cell>>,
+}
+
+impl Rollup {
+    pub fn cell(&mut self, minute: Minute, key: &[u8]) -> &mut Cell {
+        let cells = self.cells.entry(minute).or_default();
+        if !cells.contains_key(key) {
+            cells.insert(key.into(), Cell::default());
+        }
+        cells.get_mut(key).expect("it is there or was put there")
+    }
+
+    /// Adds `sign` times the other. A cell that counts nothing any more goes.
+    pub fn merge(&mut self, other: &Self, sign: i64) {
+        for (minute, cells) in &other.cells {
+            let mine = self.cells.entry(*minute).or_default();
+            for (key, cell) in cells {
+                match mine.entry(key.clone()) {
+                    Entry::Vacant(free) => {
+                        free.insert(Cell::default()).merge(cell, sign);
+                    }
+                    Entry::Occupied(mut known) => {
+                        known.get_mut().merge(cell, sign);
+                        if known.get().counts.is_empty() {
+                            known.remove();
+                        }
+                    }
+                }
+            }
+            mine.retain(|_, cell| !cell.counts.is_empty());
+            if mine.is_empty() {
+                self.cells.remove(minute);
+            }
+        }
+    }
+
+    /// Cells in order of minute and key.
+    pub fn cells(&self) -> impl Iterator<Item = (Minute, &Key, &Cell)> {
+        self.cells.iter().flat_map(|(minute, cells)| cells.iter().map(|(key, cell)| (*minute, key, cell)))
+    }
+
+    /// The same, of some minutes.
+    pub fn within(&self, minutes: std::ops::Range<Minute>) -> impl Iterator<Item = (Minute, &Key, &Cell)> {
+        let some = if minutes.is_empty() { None } else { Some(self.cells.range(minutes)) };
+        some.into_iter().flatten().flat_map(|(minute, cells)| cells.iter().map(|(key, cell)| (*minute, key, cell)))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+}
+
+/// Turns spans into a rollup. It must be a function of the set of spans: of their order, of equal spans
+/// and of where they lie nothing may depend.
+pub trait Summarise: Send + Sync {
+    /// Columns of the spans table that it reads.
+    fn columns(&self) -> &'static [&'static str];
+
+    /// The rollup of these spans, which are all that is known of their traces.
+    fn summarise(&self, spans: &[RecordBatch]) -> Result<Rollup, ReadError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rollup(parts: &[(Minute, &str, u16, i64)]) -> Rollup {
+        let mut rollup = Rollup::default();
+        for (minute, key, slot, count) in parts {
+            rollup.cell(*minute, key.as_bytes()).counts.add(*slot, *count);
+        }
+        rollup
+    }
+
+    #[test]
+    fn what_is_added_and_taken_back_was_never_there() {
+        let (one, other) = (rollup(&[(1, "a", 3, 2), (2, "b", 1, 1)]), rollup(&[(1, "a", 3, 5), (1, "a", 4, 1)]));
+        let mut sum = one.clone();
+        sum.merge(&other, 1);
+        assert_eq!(sum, rollup(&[(1, "a", 3, 7), (1, "a", 4, 1), (2, "b", 1, 1)]));
+        sum.merge(&other, -1);
+        assert_eq!(sum, one);
+        sum.merge(&one, -1);
+        assert!(sum.is_empty());
+        let mut negative = Rollup::default();
+        negative.merge(&one, -1);
+        negative.merge(&one, 1);
+        assert!(negative.is_empty());
+    }
+
+    #[test]
+    fn slots_of_a_range() {
+        let mut counts = Counts::default();
+        for slot in [9, 1, 5] {
+            counts.add(slot, i64::from(slot));
+        }
+        assert_eq!(counts.slots(1..9).collect::<Vec<_>>(), [(1, 1), (5, 5)]);
+        assert_eq!((counts.get(9), counts.get(2)), (9, 0));
+    }
+
+    #[test]
+    fn the_best_exemplars_are_kept() {
+        let exemplar = |fine, duration, id| Exemplar {
+            fine,
+            duration: Reverse(duration),
+            trace: TraceId([id; 16]),
+            span: SpanId([id; 8]),
+        };
+        let mut cell = Cell::default();
+        for (fine, duration, id) in [(true, 5, 1), (true, 9, 2), (false, 1, 3), (true, 7, 4), (true, 9, 2)] {
+            cell.exemplify(exemplar(fine, duration, id));
+        }
+        let kept: Vec<u8> = cell.exemplars.iter().map(|exemplar| exemplar.trace.0[0]).collect();
+        assert_eq!(kept, [3, 2, 4]);
+    }
+
+    #[test]
+    fn times_before_the_epoch_have_minutes_too() {
+        assert_eq!([minute_of(0), minute_of(59_999_999_999), minute_of(-1)], [0, 0, -1]);
+    }
+}
