@@ -20,8 +20,8 @@ use crate::model::Notes;
 mod count;
 mod key;
 
-pub use key::{Key, Mode, Place, PlaceKind};
 pub(crate) use count::count;
+pub use key::{Key, Mode, Place, PlaceKind};
 
 /// Which number of a cell is what.
 pub mod slot {

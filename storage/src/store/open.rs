@@ -1,11 +1,12 @@
 //! Opening a store: lock, catalogue, segments, then the log that is not yet in segments.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use super::*;
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentMeta};
 use crate::wal::{Disk, Replayed, WalSettings};
 use crate::{disk, fault};
 
@@ -38,17 +39,20 @@ impl Store {
         let lake = Lake::of(&directory, settings.store.as_deref(), settings.cache_bytes).map_err(failed)?;
         let source = shared::source(&directory, settings.catalog.as_ref())?;
         let catalog = Catalog::open(source, lake.data_path(), settings.clock.clone()).await.map_err(failed)?;
-        if first || !lake.is_bucket() {
-            // Later a store must open without its bucket; the first time, a wrong name should be said at once.
-            lake.claim(&catalog.id().await.map_err(failed)?).await.map_err(failed)?;
-        }
+        let known = match Known::read(&catalog, &lake, first).await {
+            Ok(known) => known,
+            Err(error) => {
+                // Whoever puts a backup in its place must not find this one still open, nor its log.
+                catalog.close().await;
+                return Err(error);
+            }
+        };
         let replay = replay::Replay::new(std::time::Instant::now(), &directory.join(WAL_DIR));
         let cache = Arc::new(ReaderCache::default());
         let mut view = View::default();
-        let segments = catalog.segments().await.map_err(failed)?.into_iter();
-        flush::add(&mut view, segments.map(|meta| Arc::new(Segment::new(meta, &lake, cache.clone()))).collect());
-        let checkpoint = catalog.checkpoint().await.map_err(failed)?;
-        let chapters = catalog.chapters().await.map_err(failed)?;
+        let Known { segments, checkpoint, chapters } = known;
+        let segments = segments.into_iter().map(|meta| Arc::new(Segment::new(meta, &lake, cache.clone())));
+        flush::add(&mut view, segments.collect());
         let window = DedupeWindow::new(settings.dedupe_window, REMEMBERED);
 
         let store = Arc::new(Self {
@@ -131,6 +135,27 @@ impl Store {
         }
         tracing::error!(%error, "a flush failed while the log was read; its rows stay in memory");
         Ok(())
+    }
+}
+
+/// What the catalogue tells at the start.
+struct Known {
+    segments: Vec<SegmentMeta>,
+    checkpoint: u64,
+    chapters: Option<BTreeMap<u64, u64>>,
+}
+
+impl Known {
+    async fn read(catalog: &Catalog, lake: &Lake, first: bool) -> Result<Self, OpenError> {
+        if first || !lake.is_bucket() {
+            // Later a store must open without its bucket; the first time, a wrong name should be said at once.
+            lake.claim(&catalog.id().await.map_err(failed)?).await.map_err(failed)?;
+        }
+        Ok(Self {
+            segments: catalog.segments().await.map_err(failed)?,
+            checkpoint: catalog.checkpoint().await.map_err(failed)?,
+            chapters: catalog.chapters().await.map_err(failed)?,
+        })
     }
 }
 
