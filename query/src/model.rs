@@ -63,6 +63,10 @@ pub struct Trace {
     pub tree: CallTree,
     /// Sections of the critical path, by start time. `span` indexes `spans`.
     pub critical_path: Vec<Section>,
+    /// Where errors begin.
+    pub error_origins: Vec<ErrorOrigin>,
+    /// When the last of its spans was received.
+    pub last_arrival: u64,
     pub notes: Notes,
 }
 
@@ -77,10 +81,100 @@ pub struct CallTree {
     pub roots: Vec<usize>,
     /// Spans whose parent id names no span of the trace.
     pub orphans: Vec<usize>,
+    /// What orphans name as their parents: spans that were not sent, or are still on their way.
+    pub missing: Vec<MissingSpan>,
     /// ns not covered by children, clipped to the span.
     pub self_time: Vec<u64>,
     /// Depth below the root, 0 for roots.
     pub depth: Vec<u32>,
+}
+
+/// A span that others name as their parent and that is not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingSpan {
+    pub id: SpanId,
+    /// By start.
+    pub children: Vec<usize>,
+}
+
+/// A failed span that no failed span below explains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorOrigin {
+    pub span: usize,
+    pub blame: Blame,
+}
+
+/// What failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The span's own work.
+    Span,
+    /// The callee ended well: the call between them.
+    Edge,
+    /// Nobody in the store answered: the callee, or the way to it.
+    Peer,
+}
+
+/// Sums over spans of a trace; ns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statistic {
+    pub group: String,
+    pub count: u64,
+    pub errors: u64,
+    pub total: u64,
+    pub min: u64,
+    pub max: u64,
+    /// Not covered by children.
+    pub self_total: u64,
+    pub self_min: u64,
+    pub self_max: u64,
+}
+
+/// Links of a trace, by the start of the span where they are, or came from.
+#[derive(Clone, Debug)]
+pub struct TraceLinks {
+    /// From spans of the trace.
+    pub forward: Vec<LinkedSpan>,
+    /// To spans of the trace.
+    pub backward: Vec<LinkedSpan>,
+    /// Spans that begin within it were asked for links to the trace.
+    pub range: crate::Range,
+    pub notes: Notes,
+}
+
+/// The far end of a link; what is told of it where it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedSpan {
+    pub trace_id: TraceId,
+    pub span_id: SpanId,
+    /// The span of the asked trace.
+    pub here: SpanId,
+    pub service: Option<String>,
+    pub name: Option<String>,
+    pub start: Option<u64>,
+}
+
+/// How far the clocks of a trace's instances are apart.
+#[derive(Clone, Debug)]
+pub struct TraceSkew {
+    pub offsets: Vec<ClockOffset>,
+    /// What to add to the times of a span, ns; those that would move.
+    pub shifts: Vec<(SpanId, i64)>,
+    pub notes: Notes,
+}
+
+/// Of one instance that calls another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// Service and instance.
+    pub caller: (String, String),
+    pub callee: (String, String),
+    /// What can be added to the callee's times, ns. Where `low` is more than `high`, its calls contradict each other.
+    pub low: i64,
+    pub high: i64,
+    pub calls: u64,
+    /// What to add, ns; None where 0 is possible, or where it cannot be told.
+    pub offset: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

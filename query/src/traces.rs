@@ -15,8 +15,10 @@ use crate::rows::{Columns, Origins, SPAN_COLUMNS, SpanReader};
 use crate::tree::{self, Built, Node};
 
 mod distinct;
+mod links;
 pub(crate) mod read;
 mod skeleton;
+mod skew;
 
 pub use skeleton::Skeleton;
 
@@ -145,7 +147,11 @@ fn assemble(id: TraceId, mut spans: Vec<Span>, mut notes: Notes, now: u64) -> Tr
     let critical_path = tree::critical_path(&nodes, &tree);
     tell_of_cycles(&nodes, &cut, &mut notes);
     notes.maybe_incomplete = spans.iter().any(|span| is_fresh(span.received, now));
-    Trace { id, spans, tree, critical_path, notes }
+    let failed: Vec<bool> = spans.iter().map(|span| span.status_code == 2).collect();
+    let exits: Vec<bool> = spans.iter().map(|span| span.role == "exit").collect();
+    let error_origins = tree::error_origins(&nodes, &tree, &failed, &exits);
+    let last_arrival = spans.iter().map(|span| span.received).max().unwrap_or_default();
+    Trace { id, spans, tree, critical_path, error_origins, last_arrival, notes }
 }
 
 fn sort(spans: &mut [Span]) {

@@ -7,11 +7,14 @@ use hashbrown::HashMap;
 use storage::attrs::{Link, Value};
 use storage::ids::{SpanId, TraceId};
 
-use crate::model::{CallTree, Span};
+use crate::model::{CallTree, MissingSpan, Span};
 
 mod critical;
+mod origin;
+pub mod statistics;
 
 pub use critical::critical_path;
+pub use origin::error_origins;
 
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
@@ -82,7 +85,23 @@ pub fn build(nodes: &[Node]) -> Built {
     }
     let self_time = (0..nodes.len()).map(|span| self_time(nodes, span, &children[span])).collect();
     let depth = depths(&roots, &children);
-    Built { tree: CallTree { parent, children, roots, orphans, self_time, depth }, cut }
+    let missing = missing(nodes, &orphans);
+    Built { tree: CallTree { parent, children, roots, orphans, missing, self_time, depth }, cut }
+}
+
+/// The parents that orphans name, by the start of their first child.
+fn missing(nodes: &[Node], orphans: &[usize]) -> Vec<MissingSpan> {
+    let mut found: Vec<MissingSpan> = Vec::new();
+    let mut known: HashMap<SpanId, usize> = HashMap::new();
+    for &orphan in orphans {
+        let Some(id) = nodes[orphan].parent else { continue };
+        let at = *known.entry(id).or_insert(found.len());
+        if at == found.len() {
+            found.push(MissingSpan { id, children: Vec::new() });
+        }
+        found[at].children.push(orphan);
+    }
+    found
 }
 
 /// Finds each span's parent.

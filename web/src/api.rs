@@ -1,5 +1,7 @@
 //! `/api/v1`: our own API. `docs/api.md` is its contract, `openapi.json` its exact form.
 
+pub(crate) mod chain;
+mod chain_json;
 pub(crate) mod data;
 pub(crate) mod json;
 mod log_json;

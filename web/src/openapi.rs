@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{data, logs, services, sql, status, tags, traces, usage};
+use crate::api::{chain, data, logs, services, sql, status, tags, traces, usage};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,6 +12,9 @@ use crate::api::{data, logs, services, sql, status, tags, traces, usage};
         traces::search,
         traces::trace,
         traces::span,
+        chain::statistics,
+        chain::links,
+        chain::skew,
         logs::of_trace,
         logs::search,
         logs::histogram,

@@ -6,7 +6,7 @@ use axum::http::{Method, Uri};
 use axum::routing::{delete, get, post};
 use tower_http::compression::CompressionLayer;
 
-use crate::api::{data, logs, services, sql, status, tags, traces, usage};
+use crate::api::{chain, data, logs, services, sql, status, tags, traces, usage};
 use crate::error::{ApiError, Code};
 use crate::jaeger::{v1, v3};
 use crate::state::AppState;
@@ -29,6 +29,9 @@ routes! {
     get  "/api/v1/traces/{trace_id}"            => traces::trace,
     get  "/api/v1/traces/{trace_id}/logs"       => logs::of_trace,
     get  "/api/v1/traces/{trace_id}/spans/{span_id}" => traces::span,
+    get  "/api/v1/traces/{trace_id}/statistics" => chain::statistics,
+    get  "/api/v1/traces/{trace_id}/links"      => chain::links,
+    get  "/api/v1/traces/{trace_id}/skew"       => chain::skew,
     get  "/api/v1/logs"                         => logs::search,
     get  "/api/v1/logs/histogram"               => logs::histogram,
     get  "/api/v1/logs/tail"                    => logs::tail,

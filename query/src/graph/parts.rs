@@ -19,7 +19,7 @@ use super::intern::{NameColumn, Names};
 /// The other side of a call is looked for this far outside the asked range, ns.
 const MARGIN: i64 = 3600 * 1_000_000_000;
 
-const COLUMNS: &[&str] = &[
+pub(crate) const COLUMNS: &[&str] = &[
     col::TRACE_ID,
     col::SPAN_ID,
     col::PARENT_SPAN_ID,

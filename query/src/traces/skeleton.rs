@@ -9,7 +9,7 @@ use storage::store::Snapshot;
 
 use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::graph::intern::{Name, NameColumn, Names};
-use crate::model::{CallTree, Notes, Section};
+use crate::model::{CallTree, ErrorOrigin, MissingSpan, Notes, Section};
 use crate::rows::scan::ANSWER_BYTES;
 use crate::rows::{Columns, SPAN_COLUMNS};
 use crate::tree::{self, Built, Node};
@@ -50,6 +50,12 @@ pub struct Skeleton {
     pub roots: Vec<usize>,
     /// By time; `span` is a row, times are ns after `t0`.
     pub critical_path: Vec<Section>,
+    /// What orphans name as their parents; `children` are rows.
+    pub missing: Vec<MissingSpan>,
+    /// Where errors begin; `span` is a row.
+    pub error_origins: Vec<ErrorOrigin>,
+    /// When the last of its spans was received, ns since the epoch.
+    pub last_arrival: u64,
     pub notes: Notes,
 }
 
@@ -62,6 +68,7 @@ const COLUMNS: &[&str] = &[
     col::START_TIME,
     col::DURATION,
     col::STATUS_CODE,
+    col::ROLE,
     col::LINKS,
     col::OUTCOME,
     col::RECEIVED_TIME,
@@ -97,6 +104,7 @@ struct Bone {
     name: Name,
     outcome: Name,
     status: i32,
+    is_exit: bool,
     received: u64,
 }
 
@@ -133,6 +141,7 @@ impl Bones {
         let (ids, parents) = (columns.ids::<8>(col::SPAN_ID)?, columns.ids::<8>(col::PARENT_SPAN_ID)?);
         let (starts, durations) = (columns.times(col::START_TIME)?, columns.i64s(col::DURATION)?);
         let (kinds, statuses) = (columns.i32s(col::KIND)?, columns.i32s(col::STATUS_CODE)?);
+        let roles = columns.strings(col::ROLE)?;
         let (links, received) = (columns.strings(col::LINKS)?, columns.times(col::RECEIVED_TIME)?);
         let mut services = NameColumn::new(columns.strings(col::SERVICE_NAME)?);
         let mut names = NameColumn::new(columns.strings(col::NAME)?);
@@ -160,6 +169,7 @@ impl Bones {
                 name: names.get(row, &mut self.names),
                 outcome: outcomes.get(row, &mut self.names),
                 status: statuses[row],
+                is_exit: roles.text(row) == "exit",
                 received: received[row] as u64,
             });
         }
@@ -179,6 +189,9 @@ impl Bones {
         self.distinct.tell_of_cut(id, nodes.len(), &mut notes);
         notes.maybe_incomplete = self.spans.iter().any(|bone| is_fresh(bone.received, now));
 
+        let failed: Vec<bool> = self.spans.iter().map(|bone| bone.status == 2).collect();
+        let exits: Vec<bool> = self.spans.iter().map(|bone| bone.is_exit).collect();
+        let origins = tree::error_origins(&nodes, &tree, &failed, &exits);
         let order = display_order(&tree);
         let mut row_of = vec![0; nodes.len()];
         order.iter().enumerate().for_each(|(row, &span)| row_of[span] = row);
@@ -212,6 +225,13 @@ impl Bones {
                 .into_iter()
                 .map(|section| Section { span: row_of[section.span], start: section.start - t0, end: section.end - t0 })
                 .collect(),
+            missing: tree
+                .missing
+                .iter()
+                .map(|missing| MissingSpan { id: missing.id, children: rows(&missing.children) })
+                .collect(),
+            error_origins: origins.iter().map(|origin| ErrorOrigin { span: row_of[origin.span], ..*origin }).collect(),
+            last_arrival: self.spans.iter().map(|bone| bone.received).max().unwrap_or_default(),
             notes,
         }
     }

@@ -122,3 +122,39 @@ async fn every_question_ends_at_the_deadline() {
     late(shop.engine.services(Range::ALL).await.expect_err("late"));
     late(shop.engine.graph(Range::ALL, None).await.expect_err("late"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_told_both_ways() {
+    let link = |trace: TraceId, span: u64| storage::attrs::Link {
+        trace_id: trace.0.to_vec(),
+        span_id: span.to_be_bytes().to_vec(),
+        trace_state: String::new(),
+        attributes: Vec::new(),
+        dropped_attributes: 0,
+        flags: 0,
+    };
+    let other = TraceId([9; 16]);
+    let sent = [one("shop", 1, 0, 4, "exit")];
+    let received = [Span { trace_id: other, links: vec![link(id(), 1)], ..one("mail", 7, 0, 5, "entry") }];
+    let unrelated =
+        [Span { trace_id: TraceId([8; 16]), links: vec![link(TraceId([7; 16]), 1)], ..one("x", 8, 0, 1, "internal") }];
+    let stored = Stored::with(Limits::default(), &[&received, &unrelated, &sent]).await;
+
+    let links = stored.engine.trace_links(id()).await.expect("an answer").expect("a trace");
+    assert!(links.forward.is_empty());
+    let [back] = &links.backward[..] else { panic!("{links:?}") };
+    assert_eq!(
+        (back.trace_id, back.span_id, back.here),
+        (other, SpanId(7u64.to_be_bytes()), SpanId(1u64.to_be_bytes()))
+    );
+    assert_eq!((back.service.as_deref(), back.name.as_deref()), (Some("mail"), Some("mail op")));
+
+    let links = stored.engine.trace_links(other).await.expect("an answer").expect("a trace");
+    let [ahead] = &links.forward[..] else { panic!("{links:?}") };
+    assert_eq!(
+        (ahead.trace_id, ahead.span_id, ahead.here),
+        (id(), SpanId(1u64.to_be_bytes()), SpanId(7u64.to_be_bytes()))
+    );
+    assert!(links.backward.is_empty());
+    assert!(stored.engine.trace_links(TraceId([5; 16])).await.expect("an answer").is_err());
+}

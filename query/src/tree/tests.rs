@@ -27,6 +27,7 @@ fn children_roots_orphans_and_depths() {
     assert_eq!(tree.children[1], [2, 0]);
     assert_eq!(tree.roots, [1, 4]);
     assert_eq!(tree.orphans, [4]);
+    assert_eq!(tree.missing, [MissingSpan { id: id(5), children: vec![4] }]);
     assert_eq!(tree.depth, [1, 0, 1, 2, 0]);
     assert_eq!(tree.self_time, [10, 80, 7, 3, 2]);
     assert!(cut.is_empty());

@@ -1,12 +1,13 @@
 //! JSON of a trace's skeleton: columns, straight from the engine's.
 
-use query::model::Section;
+use query::model::{ErrorOrigin, MissingSpan, Section};
 use query::traces::Skeleton;
 use serde::Serialize;
 use serde::ser::Serializer;
 use storage::ids::SpanId;
 use utoipa::ToSchema;
 
+use super::chain_json::Blame;
 use super::json::{Hex, Notes, Ns};
 
 /// One entry per span in every column, in display order: depth first, children by start.
@@ -50,7 +51,25 @@ pub(crate) struct SkeletonJson<'a> {
     /// Rows where display begins.
     roots: &'a [usize],
     critical_path: Vec<SkeletonSection>,
+    /// Parents that are not stored, with the rows that name them.
+    missing: Vec<SkeletonMissing>,
+    /// Where errors begin, by start.
+    error_origins: Vec<SkeletonOrigin>,
+    /// When the last of its spans was received.
+    last_arrival_ns: Ns,
     notes: Notes,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SkeletonMissing {
+    id: Hex,
+    children: Vec<usize>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SkeletonOrigin {
+    row: usize,
+    blame: Blame,
 }
 
 /// A stretch of the critical path; ns after `t0`.
@@ -64,6 +83,9 @@ struct SkeletonSection {
 impl<'a> From<&'a Skeleton> for SkeletonJson<'a> {
     fn from(skeleton: &'a Skeleton) -> Self {
         let section = |&Section { span, start, end }: &Section| SkeletonSection { row: span, start, end };
+        let missing =
+            |missing: &MissingSpan| SkeletonMissing { id: Hex::from(missing.id), children: missing.children.clone() };
+        let origin = |origin: &ErrorOrigin| SkeletonOrigin { row: origin.span, blame: origin.blame.into() };
         Self {
             trace_id: Hex::from(skeleton.id),
             t0: Ns(skeleton.t0),
@@ -85,6 +107,9 @@ impl<'a> From<&'a Skeleton> for SkeletonJson<'a> {
             orphan: &skeleton.orphans,
             roots: &skeleton.roots,
             critical_path: skeleton.critical_path.iter().map(section).collect(),
+            missing: skeleton.missing.iter().map(missing).collect(),
+            error_origins: skeleton.error_origins.iter().map(origin).collect(),
+            last_arrival_ns: Ns(skeleton.last_arrival),
             notes: skeleton.notes.clone().into(),
         }
     }

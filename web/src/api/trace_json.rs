@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 use utoipa::ToSchema;
 
+use super::chain_json::{self, ErrorOrigin, MissingSpan};
 use super::json::{
     Attribute, Attrs, Hex, HexBytes, Notes, Ns, Resource, Scope, ServiceCount, SpanKind, SpanStatus, kind_name,
     status_name,
@@ -32,7 +33,13 @@ pub(crate) struct TraceJson<'a> {
     roots: Vec<Hex>,
     /// Spans whose parent is not in the trace.
     orphans: Vec<Hex>,
+    /// What orphans name as their parents.
+    missing: Vec<MissingSpan>,
     critical_path: Vec<CriticalSection>,
+    /// Where errors begin, by start.
+    error_origins: Vec<ErrorOrigin>,
+    /// When the last of its spans was received.
+    last_arrival_ns: Ns,
     notes: Notes,
 }
 
@@ -64,7 +71,10 @@ impl<'a> TraceJson<'a> {
             services: count_services(&trace.spans),
             roots: ids(&trace.tree.roots),
             orphans: ids(&trace.tree.orphans),
+            missing: chain_json::missing(trace),
             critical_path: trace.critical_path.iter().filter_map(section).collect(),
+            error_origins: chain_json::error_origins(trace),
+            last_arrival_ns: Ns(trace.last_arrival),
             spans: Spans { trace, origins },
             resources: resources.values.into_iter().map(Resource::from).collect(),
             scopes: scopes.values.into_iter().map(Scope::from).collect(),

@@ -93,7 +93,7 @@ pub(crate) enum TraceAnswer<'a> {
 }
 
 /// 404, which says what could not be read: it may have held the trace.
-fn unknown(id: TraceId, unread: &[String]) -> ApiError {
+pub(super) fn unknown(id: TraceId, unread: &[String]) -> ApiError {
     not_among(format!("there is no trace {id}"), unread)
 }
 
