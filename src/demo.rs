@@ -1,6 +1,7 @@
 //! `clew demo`: the traffic of a small shop, past and present, sent as its services would.
 //!
 //! * [`scenario`] is the shop as data, in the words of [`shape`]; to teach it something, add a line there.
+//! * [`marks`] names the faults of `--fault`; the scenario says what belongs to each.
 //! * [`story`] says when what happens; [`walk`] makes one trace of it; [`batch`] makes requests.
 //! * [`attributes`], [`facts`] and [`stack`] know what spans and logs look like.
 //!
@@ -9,6 +10,7 @@
 mod attributes;
 mod batch;
 mod facts;
+mod marks;
 mod scenario;
 mod shape;
 mod stack;
@@ -25,6 +27,7 @@ use proto::rpc::Signal;
 use tokio::time::MissedTickBehavior;
 
 use self::batch::Batch;
+use self::marks::{Mark, Marks};
 use self::story::{Story, Traffic};
 use self::walk::Trace;
 use crate::Failure;
@@ -47,6 +50,10 @@ pub(crate) struct Options {
     /// Past traffic that is sent first, such as `15m` or `1h`, or `none`
     #[arg(long, default_value = "15m", value_parser = parse_history)]
     history: Time,
+    /// Faults that the findings are about, on a shop that is healthy otherwise; from then on all of the
+    /// history is sent at --rate
+    #[arg(long, value_name = "NAME", value_enum, num_args = 1.., value_delimiter = ',')]
+    fault: Vec<Mark>,
 }
 
 /// A stretch of time; `None` is without end.
@@ -55,6 +62,8 @@ struct Time(Option<Duration>);
 
 /// Traces of the history, whatever its length: enough to fill every page, few enough to be there at once.
 const HISTORY_TRACES: u64 = 2_000;
+/// The same with `--fault`: findings want to see each call many times a minute.
+const FAULT_HISTORY_TRACES: u64 = 50_000;
 /// Traces in one request of the history.
 const BATCH_TRACES: u64 = 100;
 /// Requests on the way at a time.
@@ -62,8 +71,8 @@ const PARALLEL: usize = 4;
 /// How often live traces are sent.
 const TICK: Duration = Duration::from_millis(500);
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
-/// A story without much of a past has its release so long after the start.
-const FIRST_RELEASE: Duration = Duration::from_secs(60);
+/// A story without much of a past has its release, in the middle, a minute after the start.
+const SHORTEST: Duration = Duration::from_secs(120);
 
 /// What was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +104,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 async fn tell(options: &Options, sender: &Sender, counts: &Cell<Counts>) -> Result<(), Failure> {
     let now = now_ns();
     let history = options.history.0.unwrap_or_default();
-    let (story, past, live) = plan(options.seed, now, history, options.rate);
+    let (story, past, live) = plan(options.seed, now, history, options.rate, Marks::of(&options.fault));
+    let told = (1e9 / past.gap_ns.max(1) as f64).min(options.rate);
+    if story.marks.has(Mark::Healthy) && live.first == FAULT_HISTORY_TRACES {
+        eprintln!("clew demo: the history has {FAULT_HISTORY_TRACES} traces, {told:.2} a second, and not --rate");
+    }
     let batches = (0..live.first).step_by(BATCH_TRACES as usize).map(|first| {
         let traces = first..live.first.min(first + BATCH_TRACES);
         async move { send(sender, batch::batch(make(&story, &past, traces)), counts).await }
@@ -110,15 +123,16 @@ async fn tell(options: &Options, sender: &Sender, counts: &Cell<Counts>) -> Resu
 }
 
 /// The story, its past and its present, seen at `now_ns`.
-fn plan(seed: u64, now_ns: u64, history: Duration, rate: f64) -> (Story, Traffic, Traffic) {
+fn plan(seed: u64, now_ns: u64, history: Duration, rate: f64, marks: Marks) -> (Story, Traffic, Traffic) {
     let gap_ns = (1e9 / rate) as u64;
     let begin_ns = now_ns.saturating_sub(nanos(history));
-    let traces = ((now_ns - begin_ns) / gap_ns).min(HISTORY_TRACES);
-    let release_ns = begin_ns + nanos((history / 2).max(FIRST_RELEASE));
+    let most = if marks.has(Mark::Everyday) { HISTORY_TRACES } else { FAULT_HISTORY_TRACES };
+    let traces = ((now_ns - begin_ns) / gap_ns).min(most);
+    let length_ns = nanos(history.max(SHORTEST));
     let past_gap = (now_ns - begin_ns).checked_div(traces).unwrap_or(0);
     let past = Traffic { first: 0, begin_ns, gap_ns: past_gap };
     let live = Traffic { first: traces, begin_ns: now_ns, gap_ns };
-    (Story { seed, begin_ns, release_ns }, past, live)
+    (Story { seed, begin_ns, length_ns, marks }, past, live)
 }
 
 fn make(story: &Story, traffic: &Traffic, numbers: std::ops::Range<u64>) -> Vec<Trace> {
@@ -222,6 +236,7 @@ fn parse_history(text: &str) -> Result<Time, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
     use rand::Rng;
 
     use super::*;
@@ -229,7 +244,11 @@ mod tests {
     const NOW: u64 = 1_700_000_000_000_000_000;
 
     fn requests(seed: u64) -> Batch {
-        let (story, past, _) = plan(seed, NOW, Duration::from_secs(900), 20.0);
+        requests_with(seed, &[])
+    }
+
+    fn requests_with(seed: u64, faults: &[Mark]) -> Batch {
+        let (story, past, _) = plan(seed, NOW, Duration::from_secs(900), 20.0, Marks::of(faults));
         batch::batch(make(&story, &past, 0..50))
     }
 
@@ -239,25 +258,47 @@ mod tests {
         assert!(one.spans > 300 && one.logs > 50 && one.trace_request.len() > 100_000, "{} {}", one.spans, one.logs);
         assert_eq!(one, requests(3));
         assert_ne!(one.trace_request, requests(4).trace_request);
-        let ids = |begin_ns| Story { seed: 3, begin_ns, release_ns: begin_ns }.dice(1).random::<u128>();
+        let ids = |begin_ns| {
+            let (story, ..) = plan(3, begin_ns, Duration::ZERO, 20.0, Marks::of(&[]));
+            story.dice(1).random::<u128>()
+        };
         assert_ne!(ids(NOW), ids(NOW + 1), "a later run must not use the same ids");
     }
 
     #[test]
     fn the_past_ends_where_the_present_begins() {
-        let (story, past, live) = plan(1, NOW, Duration::from_secs(900), 20.0);
+        let (story, past, live) = plan(1, NOW, Duration::from_secs(900), 20.0, Marks::of(&[]));
         assert_eq!((live.first, live.begin_ns, past.begin_ns), (HISTORY_TRACES, NOW, NOW - 900_000_000_000));
         let last = story.start_ns(&past, live.first - 1);
         assert!((NOW - past.gap_ns..NOW).contains(&last));
         assert!((NOW..NOW + live.gap_ns).contains(&story.start_ns(&live, live.first)));
-        assert!((past.begin_ns..NOW).contains(&story.release_ns));
+        assert_eq!(story.moment_ns(0.5), NOW - 450_000_000_000);
+    }
+
+    #[test]
+    fn with_a_fault_the_past_is_as_dense_as_the_present() {
+        let of = |seconds| plan(1, NOW, Duration::from_secs(seconds), 20.0, Marks::of(&[Mark::Healthy]));
+        let (_, past, live) = of(900);
+        assert_eq!((live.first, past.gap_ns, live.gap_ns), (18_000, 50_000_000, 50_000_000));
+        let (_, past, live) = of(26 * 3600);
+        assert_eq!((live.first, past.gap_ns), (FAULT_HISTORY_TRACES, 1_872_000_000));
+    }
+
+    #[test]
+    fn every_fault_makes_the_same_bytes_again() {
+        let healthy = requests_with(3, &[Mark::Healthy]);
+        for fault in Mark::value_variants() {
+            let one = requests_with(3, &[*fault]);
+            assert_eq!(one, requests_with(3, &[*fault]), "{fault:?}");
+        }
+        assert_ne!(healthy, requests(3));
     }
 
     #[test]
     fn without_a_past_all_is_present() {
-        let (story, _, live) = plan(1, NOW, Duration::ZERO, 0.5);
+        let (story, _, live) = plan(1, NOW, Duration::ZERO, 0.5, Marks::of(&[]));
         assert_eq!((live.first, story.begin_ns), (0, NOW));
-        assert_eq!(story.release_ns, NOW + 60_000_000_000);
+        assert_eq!(story.moment_ns(0.5), NOW + 60_000_000_000);
     }
 
     #[test]

@@ -255,7 +255,7 @@ pub(super) fn resource(by: Instance) -> Vec<KeyValue> {
         text("k8s.pod.ip", address(service, number)),
         text("k8s.node.name", format!("node-{}", number % 3 + 1)),
         text("host.name", pod),
-        text("cloud.availability_zone", if number % 2 == 0 { "cn-east-1a" } else { "cn-east-1b" }),
+        text("cloud.availability_zone", by.zone()),
         text("os.type", "linux"),
     ]
 }

@@ -1,6 +1,9 @@
 //! The words in which the scenario is written: services, operations, steps, faults, incidents.
 //!
-//! The tables refer to each other by reference, so that the compiler finds what does not exist.
+//! The tables refer to each other by reference, so that the compiler finds what does not exist. What is not
+//! part of every run says to which [`Mark`] it belongs.
+
+use super::marks::Mark;
 
 /// A service and how it is built and run.
 pub(super) struct Service {
@@ -90,6 +93,10 @@ pub(super) enum Step {
     Times(u32, u32, &'static Step),
     /// With a chance of so much.
     Sometimes(f64, &'static Step),
+    /// Only in runs with one of these marks.
+    With(&'static [Mark], &'static Step),
+    /// In runs with one of these marks the first, in others the second.
+    Either(&'static [Mark], &'static Step, &'static Step),
 }
 
 /// A call to an operation of another service.
@@ -207,6 +214,22 @@ pub(super) struct Incident {
     pub(super) effect: Effect,
 }
 
+/// A part of a fault that `--fault` asks for.
+pub(super) struct Injection {
+    pub(super) mark: Mark,
+    /// How much of the story is over when it begins; it then lasts.
+    pub(super) since: f64,
+    /// Only in the first [`BURST_S`] of every [`BURST_EVERY_S`].
+    pub(super) bursts: bool,
+    pub(super) place: Place,
+    /// Share of the visits that it meets.
+    pub(super) share: f64,
+    pub(super) effect: Effect,
+}
+
+pub(super) const BURST_S: u64 = 20;
+pub(super) const BURST_EVERY_S: u64 = 60;
+
 /// Incidents come back after so many seconds.
 pub(super) const PERIOD_S: u64 = 900;
 
@@ -218,6 +241,8 @@ pub(super) enum Place {
     Before(&'static Operation),
     At(&'static Query),
     Outside(&'static Outside),
+    /// On the way from the producer to its consumers.
+    Queue(&'static Topic),
 }
 
 /// The same line of the table, not an equal one.
@@ -227,6 +252,7 @@ impl PartialEq for Place {
             (Self::In(a), Self::In(b)) | (Self::Before(a), Self::Before(b)) => std::ptr::eq(*a, *b),
             (Self::At(a), Self::At(b)) => std::ptr::eq(*a, *b),
             (Self::Outside(a), Self::Outside(b)) => std::ptr::eq(*a, *b),
+            (Self::Queue(a), Self::Queue(b)) => std::ptr::eq(*a, *b),
             _ => false,
         }
     }
@@ -236,21 +262,34 @@ pub(super) enum Effect {
     /// So many times slower.
     Slow(f64),
     Fail(&'static Fault),
+    /// The operation logs a line more.
+    Say(&'static Line),
+    /// The operation's span has an attribute more.
+    Tell(&'static str, &'static str),
 }
 
-/// A new version of a service, rolled out instance by instance in the middle of the story.
+/// A new version of a service, rolled out instance by instance.
 pub(super) struct Release {
+    pub(super) mark: Mark,
     pub(super) service: &'static Service,
     pub(super) version: &'static str,
+    /// How much of the story is over when the first instance gets it.
+    pub(super) at: f64,
     pub(super) seconds_between_instances: u64,
-    /// What new instances get wrong at first.
-    pub(super) trouble: &'static Fault,
-    pub(super) trouble_share: f64,
-    pub(super) trouble_seconds: u64,
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// What new instances get wrong.
+pub(super) struct Trouble {
+    pub(super) fault: &'static Fault,
+    pub(super) share: f64,
+    /// So long after the release; `None` is for good.
+    pub(super) seconds: Option<u64>,
 }
 
 /// A way into the shop, and how often it is taken.
 pub(super) struct Flow {
+    pub(super) mark: Mark,
     pub(super) weight: u32,
     pub(super) operation: &'static Operation,
 }

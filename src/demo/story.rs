@@ -1,10 +1,11 @@
-//! When what happens: traces by number, incidents by the clock, the release.
+//! When what happens: traces by number, incidents and faults by the clock, releases.
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::scenario::{INCIDENTS, RELEASE};
-use super::shape::{Effect, Fault, Incident, PERIOD_S, Place, Service};
+use super::marks::{Mark, Marks};
+use super::scenario::{FAST_CLOCK, INCIDENTS, INJECTIONS, RELEASES, SINGLE};
+use super::shape::{BURST_EVERY_S, BURST_S, Effect, Fault, Incident, Injection, PERIOD_S, Place, Release, Service};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -14,8 +15,9 @@ pub(super) struct Story {
     pub(super) seed: u64,
     /// Ns since the epoch; incidents count from here.
     pub(super) begin_ns: u64,
-    /// When the first instance gets the new version.
-    pub(super) release_ns: u64,
+    /// What is told as a share of the story is a share of this, ns.
+    pub(super) length_ns: u64,
+    pub(super) marks: Marks,
 }
 
 /// A stretch of traffic: trace `first` begins at `begin_ns`, the next about `gap_ns` later.
@@ -32,6 +34,15 @@ pub(super) struct Instance {
     pub(super) service: &'static Service,
     pub(super) number: u32,
     pub(super) version: &'static str,
+}
+
+/// Where instances run.
+pub(super) const ZONES: [&str; 2] = ["cn-east-1a", "cn-east-1b"];
+
+impl Instance {
+    pub(super) fn zone(self) -> &'static str {
+        ZONES[self.number as usize % 2]
+    }
 }
 
 impl Story {
@@ -53,7 +64,7 @@ impl Story {
     pub(super) fn fault(&self, visit: Place, at_ns: u64, dice: &mut SmallRng) -> Option<&'static Fault> {
         self.effects(visit, at_ns, dice).find_map(|effect| match effect {
             Effect::Fail(fault) => Some(*fault),
-            Effect::Slow(_) => None,
+            _ => None,
         })
     }
 
@@ -62,44 +73,89 @@ impl Story {
         self.effects(visit, at_ns, dice)
             .filter_map(|effect| match effect {
                 Effect::Slow(times) => Some(*times),
-                Effect::Fail(_) => None,
+                _ => None,
             })
             .product()
     }
 
-    fn effects(&self, visit: Place, at_ns: u64, dice: &mut SmallRng) -> impl Iterator<Item = &'static Effect> {
-        self.incidents(at_ns)
-            .filter(move |incident| incident.place == visit)
-            .filter(|incident| dice.random_bool(incident.share))
-            .map(|incident| &incident.effect)
+    /// What happens to a visit at this time, by chance.
+    pub(super) fn effects(
+        &self,
+        visit: Place,
+        at_ns: u64,
+        dice: &mut SmallRng,
+    ) -> impl Iterator<Item = &'static Effect> {
+        let incidents = self.incidents(at_ns).map(|incident| (incident.place, incident.share, &incident.effect));
+        let injected = self.injections(at_ns).map(|one| (one.place, one.share, &one.effect));
+        incidents
+            .chain(injected)
+            .filter(move |(place, ..)| *place == visit)
+            .filter(|(_, share, _)| dice.random_bool(*share))
+            .map(|(.., effect)| effect)
     }
 
     /// Names of what goes wrong at this time, apart from what does so always.
-    pub(super) fn news(&self, at_ns: u64) -> Vec<&'static str> {
+    pub(super) fn news(&self, at_ns: u64) -> Vec<String> {
         let now = self.incidents(at_ns).filter(|incident| incident.seconds < PERIOD_S);
-        now.map(|incident| incident.name).collect()
+        now.map(|incident| incident.name.to_owned()).chain(self.marks.names()).collect()
     }
 
     fn incidents(&self, at_ns: u64) -> impl Iterator<Item = &'static Incident> + use<> {
         let second = at_ns.saturating_sub(self.begin_ns) / SECOND % PERIOD_S;
-        INCIDENTS.iter().filter(move |incident| (incident.from..incident.from + incident.seconds).contains(&second))
+        let everyday = self.marks.has(Mark::Everyday);
+        INCIDENTS
+            .iter()
+            .filter(move |incident| everyday && (incident.from..incident.from + incident.seconds).contains(&second))
+    }
+
+    fn injections(&self, at_ns: u64) -> impl Iterator<Item = &'static Injection> + use<> {
+        let story = *self;
+        let second = at_ns.saturating_sub(self.begin_ns) / SECOND % BURST_EVERY_S;
+        INJECTIONS.iter().filter(move |one| {
+            story.marks.has(one.mark) && at_ns >= story.moment_ns(one.since) && (!one.bursts || second < BURST_S)
+        })
+    }
+
+    /// When so much of the story is over.
+    pub(super) fn moment_ns(&self, share: f64) -> u64 {
+        self.begin_ns + (self.length_ns as f64 * share) as u64
+    }
+
+    /// How many of a service run.
+    pub(super) fn instances(&self, service: &'static Service) -> u32 {
+        let alone = self.marks.has(Mark::SingleInstance) && std::ptr::eq(service, SINGLE);
+        if alone { 1 } else { service.instances }
     }
 
     pub(super) fn instance(&self, service: &'static Service, number: u32, at_ns: u64) -> Instance {
-        let upgraded = self.upgrade_ns(service, number).is_some_and(|upgrade| at_ns >= upgrade);
-        Instance { service, number, version: if upgraded { RELEASE.version } else { service.version } }
+        let newest = self.releases(service).filter(|release| at_ns >= self.upgrade_ns(release, number)).last();
+        Instance { service, number, version: newest.map_or(service.version, |release| release.version) }
     }
 
-    /// When the instance gets its new version, if its service is released.
-    fn upgrade_ns(&self, service: &Service, number: u32) -> Option<u64> {
-        let released = std::ptr::eq(service, RELEASE.service);
-        released.then(|| self.release_ns + u64::from(number) * RELEASE.seconds_between_instances * SECOND)
+    /// The releases of a service, oldest first.
+    fn releases(&self, service: &'static Service) -> impl Iterator<Item = &'static Release> + use<> {
+        let marks = self.marks;
+        RELEASES.iter().filter(move |release| marks.has(release.mark) && std::ptr::eq(release.service, service))
     }
 
-    /// What a new version gets wrong at first.
+    /// When the instance gets the version.
+    fn upgrade_ns(&self, release: &Release, number: u32) -> u64 {
+        self.moment_ns(release.at) + u64::from(number) * release.seconds_between_instances * SECOND
+    }
+
+    /// What a new version gets wrong.
     pub(super) fn trouble(&self, by: Instance, at_ns: u64, dice: &mut SmallRng) -> Option<&'static Fault> {
-        let released = by.version == RELEASE.version && std::ptr::eq(by.service, RELEASE.service);
-        let fresh = at_ns < self.release_ns + RELEASE.trouble_seconds * SECOND;
-        (released && fresh && dice.random_bool(RELEASE.trouble_share)).then_some(RELEASE.trouble)
+        let release = self.releases(by.service).find(|release| release.version == by.version)?;
+        let trouble = release.trouble.as_ref()?;
+        let since = at_ns.saturating_sub(self.moment_ns(release.at));
+        let still = trouble.seconds.is_none_or(|seconds| since < seconds * SECOND);
+        (still && dice.random_bool(trouble.share)).then_some(trouble.fault)
+    }
+
+    /// How far the clock of the instance is ahead, ns.
+    pub(super) fn clock_ahead_ns(&self, by: Instance) -> u64 {
+        let (service, number, ahead_ns) = FAST_CLOCK;
+        let off = self.marks.has(Mark::ClockSkew) && std::ptr::eq(by.service, service) && by.number == number;
+        if off { ahead_ns } else { 0 }
     }
 }

@@ -11,13 +11,13 @@ use rand::rngs::SmallRng;
 
 use super::attributes::{self, Described};
 use super::facts::Facts;
-use super::scenario::{FLOWS, GO_TIMEOUT, JAVA_TIMEOUT, NODE_TIMEOUT, PYTHON_TIMEOUT};
-use super::shape::{
-    Call, Entry, Fault, Language, Latency, Operation, Otherwise, Outside, Place, Query, Step, Topic, When,
-};
+use super::marks::{Mark, Marks};
+use super::scenario::FLOWS;
+use super::shape::{Effect, Entry, Fault, Language, Latency, Operation, Outside, Place, Query, Step, Topic, When};
 use super::stack::stack;
 use super::story::{Instance, Story};
 
+mod calls;
 mod logs;
 
 /// Everything that came of one request to the shop.
@@ -44,16 +44,17 @@ pub(super) fn trace(story: &Story, number: u64, start_ns: u64) -> Trace {
     let mut dice = story.dice(number);
     let facts = Facts::new(&mut dice);
     let trace_id = dice.random::<u128>().max(1);
-    let flow = flow(&mut dice);
+    let flow = flow(story.marks, &mut dice);
     let mut walk = Walk { story, dice, facts, trace_id, out: Trace { traces: 1, ..Trace::default() } };
     walk.operation(flow, &Cause::default(), start_ns);
     walk.out
 }
 
-fn flow(dice: &mut SmallRng) -> &'static Operation {
-    let all: u32 = FLOWS.iter().map(|flow| flow.weight).sum();
+fn flow(marks: Marks, dice: &mut SmallRng) -> &'static Operation {
+    let flows = || FLOWS.iter().filter(|flow| marks.has(flow.mark));
+    let all: u32 = flows().map(|flow| flow.weight).sum();
     let mut left = dice.random_range(0..all);
-    let chosen = FLOWS.iter().find(|flow| match left.checked_sub(flow.weight) {
+    let chosen = flows().find(|flow| match left.checked_sub(flow.weight) {
         Some(rest) => {
             left = rest;
             false
@@ -63,9 +64,11 @@ fn flow(dice: &mut SmallRng) -> &'static Operation {
     chosen.expect("the throw is below the sum of the weights").operation
 }
 
-/// 99.5 of 100 times are ordinary; the others are this many times longer.
+/// 99.5 of 100 times are ordinary; the others are this many times longer. The healthy shop has none of these.
 const OUTLIER_SHARE: f64 = 0.005;
 const OUTLIER_TIMES: std::ops::Range<f64> = 6.0..25.0;
+/// How much of the spread is left in the healthy shop.
+const CALM: f64 = 0.5;
 /// One way through the network, ms.
 const NETWORK: Latency = Latency { median: 0.28, sigma: 0.4 };
 /// How long a message waits, ms.
@@ -118,8 +121,9 @@ struct Draft {
 }
 
 impl Walk<'_> {
-    fn operation(&mut self, operation: &'static Operation, cause: &Cause, start: u64) -> Reply {
-        let number = self.dice.random_range(0..operation.service.instances);
+    /// How it went, and at which instance.
+    fn operation(&mut self, operation: &'static Operation, cause: &Cause, start: u64) -> (Reply, Instance) {
+        let number = self.dice.random_range(0..self.story.instances(operation.service));
         let by = self.story.instance(operation.service, number, start);
         let here = Here { operation, by, span: self.id() };
         let place = Place::In(operation);
@@ -141,7 +145,7 @@ impl Walk<'_> {
             None => {}
         }
         self.write_entry(&here, cause, start, Reply { end, fault: worked.fault }, raised);
-        Reply { end, fault: worked.fault }
+        (Reply { end, fault: worked.fault }, by)
     }
 
     fn write_entry(&mut self, here: &Here, cause: &Cause, start: u64, reply: Reply, raised: Option<&'static Fault>) {
@@ -151,6 +155,7 @@ impl Walk<'_> {
             _ => SpanKind::Server,
         };
         let mut described = attributes::entry(here.operation, here.by, reply.fault, &self.facts);
+        described.attributes.extend(self.extras(here, start));
         if let Some(topic) = cause.topic {
             let (name, attributes) = self.message(topic, "process");
             described.name = name;
@@ -167,6 +172,21 @@ impl Walk<'_> {
             ..Default::default()
         }));
         self.put(here.by, described.library, span);
+    }
+
+    /// What faults have the operation say beside its own: logs the lines, returns the attributes.
+    fn extras(&mut self, here: &Here, start: u64) -> Vec<KeyValue> {
+        let mut attributes = Vec::new();
+        // A copy of the dice: an everyday, which has no such effects, throws none for them.
+        let effects: Vec<_> = self.story.effects(Place::In(here.operation), start, &mut self.dice.clone()).collect();
+        for effect in effects {
+            match effect {
+                Effect::Say(line) => self.say_line(here, line, start),
+                Effect::Tell(key, value) => attributes.push(text(*key, *value)),
+                Effect::Slow(_) | Effect::Fail(_) => {}
+            }
+        }
+        attributes
     }
 
     fn steps(&mut self, steps: &'static [Step], here: &Here, start: u64) -> Reply {
@@ -203,70 +223,13 @@ impl Walk<'_> {
                 })
             }
             Step::Sometimes(share, step) if self.dice.random_bool(*share) => self.step(step, here, start),
-            Step::Sometimes(..) => Reply { end: start, fault: None },
-        }
-    }
-
-    /// A call with its attempts, and what the caller does when the last has failed.
-    fn call(&mut self, call: &'static Call, here: &Here, start: u64) -> Reply {
-        let mut reply = self.attempt(call, here, start, 1);
-        for attempt in 2..=call.attempts {
-            let Some(fault) = reply.fault.filter(|fault| fault.passing) else { break };
-            self.say_retry(here, call, fault, attempt, reply.end);
-            let pause = self.took(BACKOFF) << (attempt - 2).min(8);
-            reply = self.attempt(call, here, reply.end + pause, attempt);
-        }
-        match (reply.fault, call.otherwise) {
-            (Some(fault), Otherwise::Fallback(name)) => {
-                let end = reply.end + self.took(Latency { median: 0.4, sigma: 0.3 });
-                self.work(name, here, reply.end, end);
-                self.say_fallback(here, call, fault, end);
-                Reply { end, fault: None }
+            Step::With(marks, step) if self.story.marks.any(marks) => self.step(step, here, start),
+            Step::Sometimes(..) | Step::With(..) => Reply { end: start, fault: None },
+            Step::Either(marks, first, second) => {
+                let step = if self.story.marks.any(marks) { first } else { second };
+                self.step(step, here, start)
             }
-            _ => reply,
         }
-    }
-
-    fn attempt(&mut self, call: &'static Call, here: &Here, start: u64, attempt: u32) -> Reply {
-        let span = self.id();
-        let before = self.story.fault(Place::Before(call.to), start, &mut self.dice);
-        let (reply, raised) = match before {
-            Some(fault) => (Reply { end: start + self.took(NETWORK), fault: Some(fault) }, Some(fault)),
-            None => {
-                let sent = start + self.took(NETWORK);
-                let answer = self.operation(call.to, &Cause { parent: Some(span), ..Cause::default() }, sent);
-                let end = answer.end + self.took(NETWORK);
-                let patience = start + (call.timeout * 1e6) as u64;
-                if end > patience {
-                    // The other side works on: its span ends after this one.
-                    let fault = timeout(here.by.service.language);
-                    (Reply { end: patience, fault: Some(fault) }, Some(fault))
-                } else {
-                    (Reply { end, fault: answer.fault }, None)
-                }
-            }
-        };
-        let mut described = attributes::exit(call.to, reply.fault, attempt, &self.facts);
-        if raised.is_some() {
-            // Nothing came back that could have had a status.
-            described.attributes.retain(|attribute| !attribute.key.ends_with("status_code"));
-            described.error = true;
-        }
-        if let Some(fault) = raised {
-            self.complain_of_call(here, fault, span, start, reply.end);
-        }
-        let draft = Draft {
-            id: span,
-            parent: Some(here.span),
-            kind: SpanKind::Client,
-            start,
-            end: reply.end,
-            raised,
-            fault: reply.fault,
-        };
-        let span = self.span(draft, &mut described, here);
-        self.put(here.by, described.library, span);
-        reply
     }
 
     fn ask(&mut self, query: &'static Query, here: &Here, start: u64) -> Reply {
@@ -317,7 +280,8 @@ impl Walk<'_> {
         let span = self.span(draft, &mut described, here);
         self.put(here.by, described.library, span);
         for consumer in topic.consumers {
-            let arrived = end + self.took(QUEUE);
+            let slowness = self.story.slowness(Place::Queue(topic), end, &mut self.dice);
+            let arrived = end + (self.took(QUEUE) as f64 * slowness) as u64;
             if matches!(consumer.entry, Entry::Linked) {
                 let cause = Cause { parent: None, link: Some((self.trace_id, id)), topic: Some(topic) };
                 let producers = std::mem::replace(&mut self.trace_id, self.dice.random::<u128>().max(1));
@@ -388,7 +352,11 @@ impl Walk<'_> {
         span
     }
 
-    fn put(&mut self, by: Instance, library: &'static str, span: Span) {
+    fn put(&mut self, by: Instance, library: &'static str, mut span: Span) {
+        let ahead = self.story.clock_ahead_ns(by);
+        span.start_time_unix_nano += ahead;
+        span.end_time_unix_nano += ahead;
+        span.events.iter_mut().for_each(|event| event.time_unix_nano += ahead);
         self.out.end_ns = self.out.end_ns.max(span.end_time_unix_nano);
         self.out.spans.push(Made { by, library, row: span });
     }
@@ -402,17 +370,11 @@ impl Walk<'_> {
         // Box and Muller: two even throws make a normal one.
         let (a, b): (f64, f64) = (self.dice.random::<f64>().max(f64::MIN_POSITIVE), self.dice.random());
         let normal = (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
-        let outlier = if self.dice.random_bool(OUTLIER_SHARE) { self.dice.random_range(OUTLIER_TIMES) } else { 1.0 };
-        (latency.median * (latency.sigma * normal).exp() * outlier * 1e6) as u64
-    }
-}
-
-fn timeout(language: Language) -> &'static Fault {
-    match language {
-        Language::Java => &JAVA_TIMEOUT,
-        Language::Go | Language::Rust => &GO_TIMEOUT,
-        Language::Node => &NODE_TIMEOUT,
-        Language::Python | Language::DotNet => &PYTHON_TIMEOUT,
+        let healthy = self.story.marks.has(Mark::Healthy);
+        let outlier = !healthy && self.dice.random_bool(OUTLIER_SHARE);
+        let outlier = if outlier { self.dice.random_range(OUTLIER_TIMES) } else { 1.0 };
+        let sigma = if healthy { latency.sigma * CALM } else { latency.sigma };
+        (latency.median * (sigma * normal).exp() * outlier * 1e6) as u64
     }
 }
 

@@ -1,13 +1,13 @@
-//! What goes wrong: the ways to fail, when they come, and the release.
+//! What goes wrong every day: the ways to fail, and when they come.
 
 use super::super::shape::Effect::{Fail, Slow};
 use super::super::shape::Level::{Error, Warn};
 use super::super::shape::Place::{At, Before, In, Outside};
-use super::super::shape::{Fault, Incident, PERIOD_S, Release};
+use super::super::shape::{Fault, Incident, PERIOD_S};
 use super::operations::*;
-use super::services::{BANK, PAYMENT};
+use super::services::BANK;
 
-const fn fault(
+pub(super) const fn fault(
     exception: &'static str,
     message: &'static str,
     http: u16,
@@ -47,7 +47,7 @@ static BAD_PASSWORD: Fault = Fault {
     level: Warn,
     ..fault("com.shop.user.AuthenticationException", "bad credentials", 401, 16, &["用户 {user} 登录失败：密码错误"])
 };
-static NO_PRODUCT: Fault = Fault {
+pub(super) static NO_PRODUCT: Fault = Fault {
     level: Warn,
     ..fault("catalog.NotFoundError", "product not found", 404, 5, &["product not found sku={sku}"])
 };
@@ -106,7 +106,7 @@ static DB_POOL: Fault = Fault {
         &["数据库连接池耗尽，活跃连接 20，等待 37", "connection pool exhausted (active=20, waiting=37)"],
     )
 };
-static BANK_DOWN: Fault = Fault {
+pub(super) static BANK_DOWN: Fault = Fault {
     passing: true,
     ..fault(
         "com.shop.payment.BankUnavailableException",
@@ -116,14 +116,14 @@ static BANK_DOWN: Fault = Fault {
         &["支付渠道不可用，订单 {order}", "bank unavailable order={order}"],
     )
 };
-static NULL_CURRENCY: Fault = fault(
+pub(super) static NULL_CURRENCY: Fault = fault(
     "java.lang.NullPointerException",
     "Cannot invoke \"java.util.Currency.getCurrencyCode()\" because \"order.currency\" is null",
     500,
     13,
     &["支付失败，订单 {order}：空指针异常", "unhandled exception while charging order {order}"],
 );
-static BAD_MODEL: Fault = fault(
+pub(super) static BAD_MODEL: Fault = fault(
     "ValueError",
     "operands could not be broadcast together with shapes (128,) (64,)",
     500,
@@ -251,12 +251,3 @@ pub(in super::super) static INCIDENTS: &[Incident] = &[
     Incident { name: "slow-carrier", from: 770, seconds: 60, place: In(&QUOTE), share: 0.7, effect: Slow(1_500.0) },
     Incident { name: "bank-down", from: 840, seconds: 40, place: In(&CHARGE), share: 0.4, effect: Fail(&BANK_DOWN) },
 ];
-
-pub(in super::super) static RELEASE: Release = Release {
-    service: &PAYMENT,
-    version: "1.5.0",
-    seconds_between_instances: 20,
-    trouble: &NULL_CURRENCY,
-    trouble_share: 0.4,
-    trouble_seconds: 75,
-};

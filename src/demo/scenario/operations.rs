@@ -1,13 +1,15 @@
 //! What the services do: the call graph of the shop, callees first.
 
+use super::super::marks::Mark::{CallCycle, DeepChain, Everyday, NPlusOne, RetryStorm, SharedDatabase, Timeout};
 use super::super::shape::Level::{Debug, Info, Warn};
 use super::super::shape::When::{Begins, Succeeds};
 use super::super::shape::{
-    Entry, Flow, Latency, Line, Operation, Query, Service, Step, Store, Topic, call, ms, or_fallback, retried, says,
+    Entry, Latency, Line, Operation, Query, Service, Step, Store, Topic, call, ms, or_fallback, retried, says,
 };
+use super::chain::PRICE;
 use super::services::*;
 
-const fn query(
+pub(super) const fn query(
     store: &'static Store,
     verb: &'static str,
     collection: &'static str,
@@ -17,7 +19,7 @@ const fn query(
     Query { store, verb, collection, text, took: ms(took) }
 }
 
-const fn operation(
+pub(super) const fn operation(
     service: &'static Service,
     entry: Entry,
     own: f64,
@@ -27,19 +29,19 @@ const fn operation(
     Operation { service, entry, own: ms(own), steps, says }
 }
 
-const fn http(method: &'static str, route: &'static str) -> Entry {
+pub(super) const fn http(method: &'static str, route: &'static str) -> Entry {
     Entry::Http { method, route }
 }
 
-const fn routed(method: &'static str, route: &'static str, id: &'static str) -> Entry {
+pub(super) const fn routed(method: &'static str, route: &'static str, id: &'static str) -> Entry {
     Entry::Gateway { method, route, id }
 }
 
-const fn grpc(service: &'static str, method: &'static str) -> Entry {
+pub(super) const fn grpc(service: &'static str, method: &'static str) -> Entry {
     Entry::Grpc { service, method }
 }
 
-const fn dubbo(interface: &'static str, method: &'static str) -> Entry {
+pub(super) const fn dubbo(interface: &'static str, method: &'static str) -> Entry {
     Entry::Dubbo { interface, method }
 }
 
@@ -67,8 +69,8 @@ pub(super) static GET_PRODUCT: Operation = operation(
     0.9,
     &[
         Step::Ask(&PRODUCT_CACHED),
-        Step::Sometimes(0.3, &Step::Ask(&PRODUCT_BY_ID)),
-        Step::Sometimes(0.3, &Step::Ask(&PRODUCT_CACHE_SET)),
+        Step::With(&[Everyday], &Step::Sometimes(0.3, &Step::Ask(&PRODUCT_BY_ID))),
+        Step::With(&[Everyday], &Step::Sometimes(0.3, &Step::Ask(&PRODUCT_CACHE_SET))),
     ],
     &[Line { share: 0.2, ..says(Succeeds, Debug, "product loaded sku={sku}") }],
 );
@@ -202,8 +204,9 @@ pub(super) static RECOMMEND: Operation = operation(
     &[
         Step::Ask(&PROFILE),
         Step::Work("score candidates", ms(7.5)),
-        Step::Times(2, 4, &call(&GET_PRODUCT)),
-        Step::Sometimes(0.12, &Step::Times(12, 20, &call(&GET_PRODUCT))),
+        Step::Either(&[Everyday], &Step::Times(2, 4, &call(&GET_PRODUCT)), &Step::Times(3, 3, &call(&GET_PRODUCT))),
+        Step::With(&[Everyday], &Step::Sometimes(0.12, &Step::Times(12, 20, &call(&GET_PRODUCT)))),
+        Step::With(&[NPlusOne], &Step::Times(12, 20, &call(&GET_PRODUCT))),
     ],
     &[Line { share: 0.4, ..says(Succeeds, Info, "recommended {count} items to user {user}") }],
 );
@@ -220,6 +223,8 @@ pub(super) static ORDER_INSERT: Query = query(
 pub(super) static ORDER_BY_ID: Query = query(&ORDER_DB, "SELECT", "orders", "SELECT * FROM orders WHERE id = ?", 2.2);
 pub(super) static ORDER_ITEMS: Query =
     query(&ORDER_DB, "SELECT", "order_items", "SELECT * FROM order_items WHERE order_id = ?", 2.4);
+pub(super) static ORDER_ITEM: Query =
+    query(&ORDER_DB, "SELECT", "order_items", "SELECT * FROM order_items WHERE id = ?", 2.4);
 pub(super) static ORDER_PAID: Query =
     query(&ORDER_DB, "UPDATE", "orders", "UPDATE orders SET state = ? WHERE id = ?", 3.9);
 
@@ -232,22 +237,45 @@ pub(super) static CREATE_ORDER: Operation = operation(
     &ORDER,
     dubbo(ORDER_FACADE, "createOrder"),
     2.2,
-    &[Step::Ask(&ORDER_INSERT), Step::Publish(&ORDER_CREATED)],
+    &[Step::With(&[CallCycle], &call(&CONFIRM)), Step::Ask(&ORDER_INSERT), Step::Publish(&ORDER_CREATED)],
     &[
         says(Succeeds, Info, "订单创建成功，订单号 {order}，用户 {user}"),
         Line { share: 0.5, fields: &["order", "user", "amount"], ..says(Succeeds, Info, "order event published") },
     ],
 );
-pub(super) static GET_ORDER: Operation =
-    operation(&ORDER, dubbo(ORDER_FACADE, "getOrder"), 1.0, &[Step::Ask(&ORDER_BY_ID), Step::Ask(&ORDER_ITEMS)], &[]);
+pub(super) static GET_ORDER: Operation = operation(
+    &ORDER,
+    dubbo(ORDER_FACADE, "getOrder"),
+    1.0,
+    &[
+        Step::Ask(&ORDER_BY_ID),
+        Step::Either(&[NPlusOne], &Step::Times(30, 40, &Step::Ask(&ORDER_ITEM)), &Step::Ask(&ORDER_ITEMS)),
+    ],
+    &[],
+);
+/// Inventory confirms what order asks it to, and asks order what that was.
+pub(super) static CONFIRM: Operation = operation(
+    &INVENTORY,
+    dubbo("com.shop.inventory.api.InventoryFacade", "confirm"),
+    1.0,
+    &[call(&GET_ORDER), Step::Ask(&RESERVE_STOCK)],
+    &[],
+);
 
 // order-worker and notification: behind the queues
+
+pub(super) static TASK_DONE: Query =
+    query(&WORKER_DB, "UPDATE", "fulfilments", "UPDATE fulfilments SET state = ? WHERE order_id = ?", 3.9);
+pub(super) static TASKS: Query =
+    query(&WORKER_DB, "SELECT", "fulfilments", "SELECT * FROM fulfilments WHERE state = ? LIMIT 500", 9.0);
+
+const MARK_PAID: Step = Step::Either(&[Everyday, SharedDatabase], &Step::Ask(&ORDER_PAID), &Step::Ask(&TASK_DONE));
 
 pub(super) static FULFIL: Operation = operation(
     &ORDER_WORKER,
     Entry::Message,
     3.0,
-    &[Step::Ask(&ORDER_PAID), call(&SHIP), Step::Publish(&NOTIFICATIONS)],
+    &[MARK_PAID, call(&SHIP), Step::Publish(&NOTIFICATIONS)],
     &[
         says(Begins, Info, "收到消息 order.created，订单号 {order}"),
         Line { share: 0.5, ..says(Succeeds, Info, "order {order} handed to shipping") },
@@ -266,8 +294,8 @@ pub(super) static SETTLE: Operation = operation(
     12.0,
     &[
         Step::Work("collect unsettled orders", ms(18.0)),
-        Step::Times(24, 48, &Step::Ask(&ORDER_ITEMS)),
-        Step::Ask(&ORDER_PAID),
+        Step::Either(&[Everyday], &Step::Times(24, 48, &Step::Ask(&ORDER_ITEMS)), &Step::Ask(&TASKS)),
+        MARK_PAID,
     ],
     &[
         says(Begins, Info, "结算任务开始"),
@@ -289,7 +317,8 @@ pub(super) static PLACE_ORDER: Operation = operation(
             or_fallback(&QUOTE, 400.0, "shipping.flatRate.fallback"),
         ]),
         Step::Work("price order", ms(1.6)),
-        retried(&CHARGE, 3, 900.0),
+        Step::With(&[DeepChain], &call(&PRICE)),
+        Step::Either(&[Timeout], &retried(&CHARGE, 1, 900.0), &retried(&CHARGE, 3, 900.0)),
         call(&CREATE_ORDER),
         call(&EMPTY_CART),
     ],
@@ -325,7 +354,15 @@ pub(super) static GW_ORDERS: Operation = operation(
     &GATEWAY,
     routed("POST", "/api/orders", "checkout"),
     1.1,
-    &[call(&VERIFY_SESSION), retried(&PLACE_ORDER, 1, 5_000.0)],
+    &[
+        call(&VERIFY_SESSION),
+        Step::Either(
+            &[Timeout],
+            // Sooner than checkout gives up on payment.
+            &retried(&PLACE_ORDER, 1, 800.0),
+            &Step::Either(&[RetryStorm], &retried(&PLACE_ORDER, 3, 5_000.0), &retried(&PLACE_ORDER, 1, 5_000.0)),
+        ),
+    ],
     ACCESS,
 );
 pub(super) static GW_ORDER: Operation = operation(
@@ -338,40 +375,4 @@ pub(super) static GW_ORDER: Operation = operation(
 pub(super) static GW_LOGIN: Operation =
     operation(&GATEWAY, routed("POST", "/api/login", "user"), 0.9, &[call(&LOGIN)], ACCESS);
 
-const ACCESS: &[Line] = &[Line { share: 0.3, ..says(Succeeds, Info, "{method} {path} {ip}") }];
-
-// web: Node.js, renders pages
-
-pub(super) static HOME: Operation = operation(
-    &WEB,
-    http("GET", "/"),
-    6.0,
-    &[Step::Together(&[call(&GW_PRODUCTS), call(&GW_RECOMMEND)]), Step::Work("render", ms(4.5))],
-    &[],
-);
-pub(super) static PRODUCT_PAGE: Operation = operation(
-    &WEB,
-    http("GET", "/product/:id"),
-    4.0,
-    &[call(&GW_PRODUCT), Step::Sometimes(0.5, &call(&GW_RECOMMEND)), Step::Work("render", ms(3.8))],
-    &[],
-);
-pub(super) static CHECKOUT_PAGE: Operation = operation(
-    &WEB,
-    http("POST", "/checkout"),
-    3.0,
-    &[retried(&GW_ORDERS, 1, 6_000.0)],
-    &[says(Succeeds, Info, "checkout page done user={user}")],
-);
-
-/// What people and clocks ask of the shop.
-pub(in super::super) static FLOWS: &[Flow] = &[
-    Flow { weight: 26, operation: &HOME },
-    Flow { weight: 22, operation: &PRODUCT_PAGE },
-    Flow { weight: 12, operation: &GW_SEARCH },
-    Flow { weight: 14, operation: &GW_CART },
-    Flow { weight: 12, operation: &CHECKOUT_PAGE },
-    Flow { weight: 6, operation: &GW_ORDER },
-    Flow { weight: 7, operation: &GW_LOGIN },
-    Flow { weight: 1, operation: &SETTLE },
-];
+pub(super) const ACCESS: &[Line] = &[Line { share: 0.3, ..says(Succeeds, Info, "{method} {path} {ip}") }];

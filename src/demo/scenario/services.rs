@@ -2,7 +2,13 @@
 
 use super::super::shape::{Language, Outside, Service, Store, ms};
 
-const fn service(name: &'static str, version: &'static str, language: Language, instances: u32, port: u16) -> Service {
+pub(super) const fn service(
+    name: &'static str,
+    version: &'static str,
+    language: Language,
+    instances: u32,
+    port: u16,
+) -> Service {
     Service { name, version, language, instances, port, old_names: false }
 }
 
@@ -32,6 +38,7 @@ pub(super) static CART_CACHE: Store = store("redis", "cart-redis", 6379, "1");
 pub(super) static USER_DB: Store = store("mysql", "user-mysql", 3306, "user");
 pub(super) static USER_CACHE: Store = store("redis", "user-redis", 6379, "0");
 pub(super) static ORDER_DB: Store = store("mysql", "order-mysql", 3306, "orders");
+pub(super) static WORKER_DB: Store = store("mysql", "fulfilment-mysql", 3306, "fulfilment");
 pub(super) static PAYMENT_DB: Store = store("postgresql", "payment-pg", 5432, "payment");
 pub(super) static INVENTORY_DB: Store = store("mysql", "inventory-mysql", 3306, "inventory");
 pub(super) static SHIPPING_DB: Store = store("postgresql", "shipping-pg", 5432, "shipping");

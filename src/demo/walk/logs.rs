@@ -8,7 +8,7 @@ use rand::Rng;
 
 use super::super::attributes;
 use super::super::facts::fill;
-use super::super::shape::{Call, Entry, Fault, Language, Level, When};
+use super::super::shape::{Call, Entry, Fault, Language, Level, Line, When};
 use super::super::stack::stack;
 use super::{Here, Made, Walk};
 
@@ -21,22 +21,25 @@ impl Walk<'_> {
     /// The lines of the operation for this moment.
     pub(super) fn say(&mut self, here: &Here, when: When, at: u64) {
         for line in here.operation.says.iter().filter(|line| line.when == when) {
-            if !self.dice.random_bool(line.share) {
-                continue;
+            if self.dice.random_bool(line.share) {
+                self.say_line(here, line, at);
             }
-            let message = fill(line.text, |name| match (&here.operation.entry, name) {
-                (Entry::Gateway { method, .. }, "method") => Some((*method).to_owned()),
-                (Entry::Gateway { route, .. }, "path") => Some(attributes::path(route, &self.facts)),
-                _ => self.facts.get(name),
-            });
-            let body = if line.fields.is_empty() {
-                any(Value::StringValue(message))
-            } else {
-                let fields = line.fields.iter().filter_map(|name| self.facts.attribute(name));
-                map([text("message", message)].into_iter().chain(fields).collect())
-            };
-            self.log(here, here.span, line.level, body, Vec::new(), at);
         }
+    }
+
+    pub(super) fn say_line(&mut self, here: &Here, line: &Line, at: u64) {
+        let message = fill(line.text, |name| match (&here.operation.entry, name) {
+            (Entry::Gateway { method, .. }, "method") => Some((*method).to_owned()),
+            (Entry::Gateway { route, .. }, "path") => Some(attributes::path(route, &self.facts)),
+            _ => self.facts.get(name),
+        });
+        let body = if line.fields.is_empty() {
+            any(Value::StringValue(message))
+        } else {
+            let fields = line.fields.iter().filter_map(|name| self.facts.attribute(name));
+            map([text("message", message)].into_iter().chain(fields).collect())
+        };
+        self.log(here, here.span, line.level, body, Vec::new(), at);
     }
 
     /// The service tells of a fault of its own.
@@ -93,6 +96,7 @@ impl Walk<'_> {
 
     fn log(&mut self, here: &Here, span: u64, level: Level, body: AnyValue, mut attributes: Vec<KeyValue>, at: u64) {
         let (severity_number, severity_text) = severity(level);
+        let at = at + self.story.clock_ahead_ns(here.by);
         if here.by.service.language == Language::Java {
             attributes.push(text("thread.name", format!("http-nio-8080-exec-{}", here.span % 64 + 1)));
         }

@@ -7,7 +7,7 @@ use super::*;
 const BEGIN: u64 = 1_700_000_000_000_000_000;
 
 fn story() -> Story {
-    Story { seed: 1, begin_ns: BEGIN, release_ns: BEGIN + 450_000_000_000 }
+    Story { seed: 1, begin_ns: BEGIN, length_ns: 900_000_000_000, marks: Marks::of(&[]) }
 }
 
 /// Traces all over a period.
