@@ -32,7 +32,7 @@ pub(crate) enum Mark {
     RateLimited,
     /// F10: users ask checkout itself, and not the gateway
     GatewayBypass,
-    /// F11: shipping has one instance
+    /// F11: catalog, whom four services call, has one instance
     SingleInstance,
     /// F12: a new version of user fails one time in five
     BadRelease,

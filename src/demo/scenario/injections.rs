@@ -9,7 +9,7 @@ use super::super::shape::When::Begins;
 use super::super::shape::{Effect, Fault, Injection, Level, Line, Operation, Place, Release, Service, Trouble, says};
 use super::incidents::{BAD_MODEL, BANK_DOWN, NO_PRODUCT, NULL_CURRENCY, fault};
 use super::operations::*;
-use super::services::{BANK, CART, CATALOG, INVENTORY, PAYMENT, SHIPPING, USER};
+use super::services::{BANK, CART, CATALOG, INVENTORY, PAYMENT, USER};
 
 static ORDER_BREAKER: Fault = Fault {
     level: Level::Warn,
@@ -100,7 +100,7 @@ pub(in super::super) static INJECTIONS: &[Injection] = &[
 ];
 
 /// Of [`Mark::SingleInstance`].
-pub(in super::super) static SINGLE: &Service = &SHIPPING;
+pub(in super::super) static SINGLE: &Service = &CATALOG;
 
 /// Of [`Mark::ClockSkew`]: whose clock, of which instance, and how many ns it is ahead.
 pub(in super::super) static FAST_CLOCK: (&Service, u32, u64) = (&CATALOG, 1, 80_000_000);

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::*;
 
+mod faults;
+
 const BEGIN: u64 = 1_700_000_000_000_000_000;
 
 fn story() -> Story {
