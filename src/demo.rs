@@ -63,7 +63,7 @@ struct Time(Option<Duration>);
 /// Traces of the history, whatever its length: enough to fill every page, few enough to be there at once.
 const HISTORY_TRACES: u64 = 2_000;
 /// The same with `--fault`: findings want to see each call many times a minute.
-const FAULT_HISTORY_TRACES: u64 = 50_000;
+const FAULT_HISTORY_TRACES: u64 = 120_000;
 /// Traces in one request of the history.
 const BATCH_TRACES: u64 = 100;
 /// Requests on the way at a time.
@@ -281,7 +281,7 @@ mod tests {
         let (_, past, live) = of(900);
         assert_eq!((live.first, past.gap_ns, live.gap_ns), (18_000, 50_000_000, 50_000_000));
         let (_, past, live) = of(26 * 3600);
-        assert_eq!((live.first, past.gap_ns), (FAULT_HISTORY_TRACES, 1_872_000_000));
+        assert_eq!((live.first, past.gap_ns), (FAULT_HISTORY_TRACES, 780_000_000));
     }
 
     #[test]
