@@ -92,7 +92,8 @@ pub(in super::super) static INJECTIONS: &[Injection] = &[
     always(Mark::ErrorOrigin, In(&CREATE_ORDER), 0.3, Fail(&NO_SEQUENCE)),
     always(Mark::Bottleneck, At(&PRODUCT_LIST), 0.08, Slow(20.0)),
     later(Mark::SilentService, Before(&RESERVE), 1.0, Fail(&NO_INVENTORY)),
-    Injection { bursts: true, ..later(Mark::LogBurst, In(&GET_CART), 1.0, Say(&UNREADABLE_CART)) },
+    // Logs are compared with the half hour before.
+    Injection { bursts: true, since: 0.9, ..always(Mark::LogBurst, In(&GET_CART), 1.0, Say(&UNREADABLE_CART)) },
     always(Mark::LeakedSecret, In(&GW_ORDERS), 1.0, Tell("http.request.header.authorization", TOKEN)),
     always(Mark::LeakedSecret, In(&CHARGE), 1.0, Say(&CARD_IN_LOG)),
     always(Mark::LeakedSecret, In(&FULFIL), 1.0, Say(&KEY_IN_LOG)),

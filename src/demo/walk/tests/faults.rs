@@ -173,10 +173,10 @@ fn bursts(traces: &[Trace]) -> bool {
     for (log, body) in logs(traces).filter(|(log, _)| log.severity_text == "ERROR") {
         let second = (log.time_unix_nano - BEGIN) / 1_000_000_000;
         // A line may come a little after its trace began.
-        let burst = second >= 240 && second % 60 < 22;
+        let burst = second >= 540 && second % 60 < 22;
         *(if burst && body.contains("unreadable") { &mut inside } else { &mut outside }) += 1;
     }
-    inside > 200 && outside == 0
+    inside > 50 && outside == 0
 }
 
 fn secrets(traces: &[Trace]) -> bool {
