@@ -281,24 +281,6 @@ pub struct Histogram {
     pub notes: Notes,
 }
 
-/// One service as seen in a time range.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Service {
-    pub name: String,
-    pub span_count: u64,
-    /// Spans with role entry: calls served.
-    pub calls: u64,
-    pub errors: u64,
-    pub p50: u64,
-    pub p95: u64,
-    pub p99: u64,
-    pub operations: u64,
-    pub instances: u64,
-    pub versions: Vec<String>,
-    pub languages: Vec<String>,
-    pub protocols: Vec<String>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operation {
     pub service: String,

@@ -20,7 +20,7 @@ use crate::model::Notes;
 mod count;
 mod key;
 
-pub(crate) use count::count;
+pub(crate) use count::{count, place_of_peer};
 pub use key::{Key, Mode, Place, PlaceKind};
 
 /// Which number of a cell is what.

@@ -1,42 +1,72 @@
-//! Services, their operations, and how the calls they serve go.
+//! Services: which there are, how they do, whom they need, and what a release changed.
+//!
+//! ```text
+//!  cells of whole minutes ──View──▶ by service ──▶ inventory, series, operations, autonomy, layers, releases
+//!  rows of one service, bounded ──records──▶ exceptions, texts of logs, whom each version calls
+//! ```
+//!
+//! Names for menus come from the index alone.
 
-use std::collections::BTreeSet;
-use std::hash::BuildHasher;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use storage::attrs;
-use storage::ids::{SpanId, TraceId};
-use storage::scan::ReadError;
-use storage::schema::{Table, col};
+use storage::rollup::{Minute, NANOS_PER_MINUTE, minute_of};
+use storage::schema::Table;
 use storage::store::Snapshot;
-use storage::terms::{Field, MAX_KEY_BYTES, MAX_TAG_BYTES, Prune, intrinsic, operation_term};
+use storage::terms::{Field, MAX_KEY_BYTES, MAX_TAG_BYTES, intrinsic, operation_term};
 
 use crate::engine::{Deadline, Engine, QueryError, Range};
-use crate::graph::intern::{Name, NameColumn, Names};
-use crate::graph::sketch::Sketch;
-use crate::model::{Notes, Operation, Service};
-use crate::rows::Columns;
+use crate::graph::calls::Role;
+use crate::model::{Notes, Operation};
+use crate::rollup::{Cells, Key, PlaceKind, place_of_peer};
 use crate::rows::terms::{self, tell_of_cut};
-use crate::traces::read::{Share, Wanted, each_chunk};
+
+pub mod autonomy;
+pub mod inventory;
+pub mod layers;
+pub mod model;
+mod patterns;
+pub mod records;
+pub mod releases;
+pub mod series;
+pub mod stats;
+#[cfg(test)]
+mod stored_tests;
+#[cfg(test)]
+mod testing;
+mod view;
+
+use layers::Layer;
+use model::{Comparison, Inventory, ServiceDetail};
+use records::{Exceptions, Patterns, Whose};
+use releases::{Events, Sides};
+use series::Steps;
+use view::View;
 
 /// Most distinct names of one answer.
 const MOST_NAMES: usize = 100_000;
 
-const COLUMNS: &[&str] = &[
-    col::TRACE_ID,
-    col::SPAN_ID,
-    col::NAME,
-    col::KIND,
-    col::START_TIME,
-    col::DURATION,
-    col::STATUS_CODE,
-    col::ROLE,
-    col::PROTOCOL,
-    col::SERVICE_NAME,
-    col::SERVICE_VERSION,
-    col::SERVICE_INSTANCE,
-    col::RESOURCE_ATTRIBUTES,
-];
+/// Most entries of each list of one service, and most instances or versions that have a series.
+const MOST_LISTED: usize = 1000;
+const MOST_SERIES: usize = 200;
+
+/// Which services, and when.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Whole minutes that it touches count.
+    pub range: Range,
+    /// Only what runs in this `deployment.environment`.
+    pub environment: Option<String>,
+    /// Layers that the configuration file gives.
+    pub layers: Arc<BTreeMap<String, Layer>>,
+}
+
+impl Scope {
+    pub fn of(range: Range) -> Self {
+        Self { range, environment: None, layers: Arc::default() }
+    }
+}
 
 impl Engine {
     /// Names of services that sent spans, from the index: those of whole segments that meet the range.
@@ -83,23 +113,181 @@ impl Engine {
         .await
     }
 
-    /// Every service with spans that begin within the range, by name. Rates and durations are those of
-    /// entry spans; equal spans count once.
-    pub async fn services(&self, range: Range) -> Result<(Vec<Service>, Notes), QueryError> {
+    /// Every service with spans in the minutes of the range, by name.
+    pub async fn services(&self, scope: Scope) -> Result<Inventory, QueryError> {
+        let (cells, mut notes) = self.scoped_cells(&scope).await?;
         self.run(move |snapshot, deadline| {
-            let (mut notes, mut tally) = (Notes::over(snapshot, range), Tally::default());
-            for share in Share::of_range(snapshot, range) {
-                tally.seen.clear();
-                let wanted = Wanted { columns: COLUMNS, prune: &Prune::All, range };
-                each_chunk(snapshot, deadline, &wanted, &mut notes, |batch| {
-                    tally.add(Columns::new(batch), range, share)?;
-                    Ok(tally.names.check()?)
-                })?;
+            let mut services = inventory::inventory(&View::new(&cells), &cells.minutes, &scope.layers);
+            let (range, environment) = (whole(&cells), scope.environment.as_deref());
+            let counts = records::log_counts(snapshot, deadline, range, environment, &mut notes)?;
+            for service in &mut services {
+                service.logs = counts.get(&service.name).copied().unwrap_or_default();
+                bound(&mut service.instances, "instances", &service.name, &mut notes);
+                bound(&mut service.versions, "versions", &service.name, &mut notes);
             }
-            Ok((tally.finish(&mut notes), notes))
+            Ok(Inventory { services, minutes: cells.minutes, notes })
         })
         .await
     }
+
+    /// One service in detail; None where it has no spans in the minutes of the range. `step` is in
+    /// minutes; where it is not given, it is as short as [`series::MOST_STEPS`] allow.
+    pub async fn service(
+        &self,
+        name: String,
+        scope: Scope,
+        step: Option<u64>,
+    ) -> Result<Option<ServiceDetail>, QueryError> {
+        Steps::new(&crate::rollup::minutes(scope.range), step)?;
+        let (cells, notes) = self.scoped_cells(&scope).await?;
+        self.run(move |snapshot, deadline| detail(snapshot, deadline, &name, &scope, &cells, step, notes)).await
+    }
+
+    /// Two versions of a service beside each other, the two newest where none are named; None where the
+    /// service has no spans in the minutes of the range. Fails where there are no two versions.
+    pub async fn compare_releases(
+        &self,
+        name: String,
+        scope: Scope,
+        base: Option<String>,
+        head: Option<String>,
+    ) -> Result<Option<(Comparison, Notes)>, QueryError> {
+        let (cells, mut notes) = self.scoped_cells(&scope).await?;
+        self.run(move |snapshot, deadline| {
+            let view = View::new(&cells);
+            let Some(of) = view.services.get(name.as_str()) else { return Ok(None) };
+            let (base, head) = releases::pick(&name, of, base, head)?;
+            let sides = releases::sides(of, base, head);
+            let whose = Whose { service: &name, environment: scope.environment.as_deref(), range: whole(&cells) };
+            let events = events(snapshot, deadline, &whose, &sides, &view, &mut notes)?;
+            Ok(Some((releases::compare(sides, events), notes)))
+        })
+        .await
+    }
+
+    /// Cells of an environment, or of all.
+    async fn scoped_cells(&self, scope: &Scope) -> Result<(Cells, Notes), QueryError> {
+        let (mut cells, notes) = self.cells(scope.range).await?;
+        if let Some(wanted) = &scope.environment {
+            cells.series.retain(|series| match &series.key {
+                Key::Edge { environment, .. } | Key::Serve { environment, .. } | Key::Presence { environment, .. } => {
+                    environment == wanted
+                }
+            });
+        }
+        Ok((cells, notes))
+    }
+}
+
+/// The minutes of the cells, ns.
+fn whole(cells: &Cells) -> Range {
+    let ns = |minute: Minute| minute.saturating_mul(NANOS_PER_MINUTE);
+    Range { from: ns(cells.minutes.start), to: ns(cells.minutes.end) }
+}
+
+/// Cuts a list, and says so.
+fn bound<T>(list: &mut Vec<T>, what: &str, service: &str, notes: &mut Notes) {
+    if list.len() > MOST_LISTED {
+        notes.warnings.push(format!("{service} has {} {what}; {MOST_LISTED} are told", list.len()));
+        list.truncate(MOST_LISTED);
+    }
+}
+
+fn detail(
+    snapshot: &Snapshot,
+    deadline: &Deadline,
+    name: &str,
+    scope: &Scope,
+    cells: &Cells,
+    step: Option<u64>,
+    mut notes: Notes,
+) -> Result<Option<ServiceDetail>, QueryError> {
+    let (view, steps) = (View::new(cells), Steps::new(&cells.minutes, step)?);
+    let Some(of) = view.services.get(name) else { return Ok(None) };
+    let all = inventory::inventory(&view, &cells.minutes, &scope.layers);
+    let Some(mut service) = all.into_iter().find(|service| service.name == name) else { return Ok(None) };
+    let whose = Whose { service: name, environment: scope.environment.as_deref(), range: whole(cells) };
+    let (mut exceptions, mut patterns) = (Exceptions::default(), Patterns::default());
+    records::raised(snapshot, deadline, &whose, &mut notes, |raised| exceptions.of_span(&raised))?;
+    records::logged(snapshot, deadline, &whose, &mut notes, |log, raised| {
+        service.logs.records += 1;
+        service.logs.errors += u64::from(log.severity >= records::ERROR);
+        patterns.add(&log);
+        if let Some(raised) = raised.filter(|raised| exceptions.is_new(raised)) {
+            exceptions.add(&raised);
+        }
+    })?;
+    let mut detail = ServiceDetail {
+        minutes: cells.minutes.clone(),
+        series: series::red(of, &steps),
+        operations: series::operations(of),
+        upstream: series::dependencies(&of.into),
+        downstream: series::dependencies(&of.out),
+        instances: series::instances(of, &steps, &service.instances, MOST_SERIES, &mut notes),
+        releases: series::releases(of, &steps, &service.versions, MOST_SERIES, &mut notes),
+        exceptions: exceptions.finish(&mut notes),
+        log_patterns: patterns.finish(&mut notes),
+        service,
+        notes: Notes::default(),
+    };
+    bound(&mut detail.service.instances, "instances", name, &mut notes);
+    bound(&mut detail.service.versions, "versions", name, &mut notes);
+    bound(&mut detail.operations, "operations", name, &mut notes);
+    bound(&mut detail.upstream, "callers", name, &mut notes);
+    bound(&mut detail.downstream, "callees", name, &mut notes);
+    bound(&mut detail.exceptions, "kinds of exceptions", name, &mut notes);
+    bound(&mut detail.log_patterns, "log patterns", name, &mut notes);
+    detail.notes = notes;
+    Ok(Some(detail))
+}
+
+/// What the rows of both versions say, in the minutes that are compared.
+fn events(
+    snapshot: &Snapshot,
+    deadline: &Deadline,
+    whose: &Whose<'_>,
+    sides: &Sides,
+    view: &View<'_>,
+    notes: &mut Notes,
+) -> Result<Events, QueryError> {
+    let mut events = Events::default();
+    let side = |version: &str, time: i64| {
+        let within = sides.minutes.as_ref().is_none_or(|minutes| minutes.contains(&minute_of(time)));
+        [&sides.base.0, &sides.head.0].into_iter().position(|name| within && name == version)
+    };
+    let mut told = Exceptions::default();
+    let exceptions = &mut events.exceptions;
+    let spans = records::raised(snapshot, deadline, whose, notes, |raised| {
+        if let Some(side) = side(raised.version, raised.time) {
+            told.of_span(&raised);
+            exceptions.entry(releases::kind(raised.kind)).or_default()[side] += 1;
+        }
+    })?;
+    let patterns = &mut events.patterns;
+    let logs = records::logged(snapshot, deadline, whose, notes, |log, raised| {
+        let Some(side) = side(log.version, log.time) else { return };
+        if patterns.len() < MOST_NAMES {
+            patterns.entry(patterns::pattern(log.body)).or_default()[side] += 1;
+        }
+        if let Some(raised) = raised.filter(|raised| told.is_new(raised)) {
+            exceptions.entry(releases::kind(raised.kind)).or_default()[side] += 1;
+        }
+    })?;
+    let edges = &mut events.edges;
+    let exits = records::exits(snapshot, deadline, whose, notes, |exit, names| {
+        let side = side(names.text(exit.version), exit.node.start as i64);
+        let (Some(side), Role::Exit) = (side, exit.role) else { return };
+        let Some(mut place) = place_of_peer(exit, names) else { return };
+        if let Some(service) = (place.kind == PlaceKind::External).then(|| view.places.service(&place.name)).flatten() {
+            place = crate::rollup::Place::service(service);
+        }
+        let key = ((place.kind, place.name), names.text(exit.protocol).to_owned());
+        if edges.len() < MOST_NAMES {
+            edges.entry(key).or_default()[side] += 1;
+        }
+    })?;
+    events.cut = !(spans && logs && exits);
+    Ok(events)
 }
 
 /// The first [`MOST_NAMES`] terms, and whether there are more.
@@ -122,109 +310,6 @@ fn names(
 
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Services in the making.
-#[derive(Default)]
-struct Tally {
-    services: HashMap<Name, Sum>,
-    names: Names,
-    /// Spans of the current share, by ids and content.
-    seen: HashSet<(TraceId, SpanId, u64)>,
-    hasher: DefaultHashBuilder,
-}
-
-#[derive(Default)]
-struct Sum {
-    spans: u64,
-    calls: u64,
-    errors: u64,
-    durations: Sketch,
-    /// Hashes of kind and span name.
-    operations: HashSet<u64>,
-    instances: HashSet<Name>,
-    versions: HashSet<Name>,
-    languages: HashSet<Name>,
-    protocols: HashSet<Name>,
-}
-
-impl Tally {
-    fn add(&mut self, columns: Columns<'_>, range: Range, share: Share) -> Result<(), ReadError> {
-        let traces = columns.ids::<16>(col::TRACE_ID)?;
-        let spans = columns.ids::<8>(col::SPAN_ID)?;
-        let (kinds, statuses) = (columns.i32s(col::KIND)?, columns.i32s(col::STATUS_CODE)?);
-        let (starts, durations) = (columns.times(col::START_TIME)?, columns.i64s(col::DURATION)?);
-        let (span_names, roles) = (columns.strings(col::NAME)?, columns.strings(col::ROLE)?);
-        let mut services = NameColumn::new(columns.strings(col::SERVICE_NAME)?);
-        let mut versions = NameColumn::new(columns.strings(col::SERVICE_VERSION)?);
-        let mut instances = NameColumn::new(columns.strings(col::SERVICE_INSTANCE)?);
-        let mut protocols = NameColumn::new(columns.strings(col::PROTOCOL)?);
-        let mut resources = NameColumn::new(columns.strings(col::RESOURCE_ATTRIBUTES)?);
-        for row in (0..columns.rows()).filter(|&row| range.contains(starts[row])) {
-            let (Some(trace), Some(span)) = (traces.get(row).map(TraceId), spans.get(row).map(SpanId)) else {
-                continue;
-            };
-            if !share.contains(trace) {
-                continue;
-            }
-            let service = services.get(row, &mut self.names);
-            let operation = self.hasher.hash_one((kinds[row], span_names.text(row)));
-            let content = (operation, service, starts[row], durations[row], statuses[row]);
-            if !self.seen.insert((trace, span, self.hasher.hash_one(content))) {
-                continue;
-            }
-            let names = &mut self.names;
-            let sum = self.services.entry(service).or_default();
-            sum.spans += 1;
-            if sum.operations.len() < MOST_NAMES {
-                sum.operations.insert(operation);
-            }
-            sum.versions.insert(versions.get(row, names));
-            sum.instances.insert(instances.get(row, names));
-            sum.languages.insert(resources.get_with(row, |text| names.intern(language(text).as_deref())));
-            if roles.text(row) == "entry" {
-                sum.calls += 1;
-                sum.errors += u64::from(statuses[row] == 2);
-                sum.durations.add(durations[row].max(0) as u64);
-                sum.protocols.insert(protocols.get(row, names));
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, notes: &mut Notes) -> Vec<Service> {
-        let names = &self.names;
-        let mut services: Vec<Service> = self.services.iter().map(|(&name, sum)| sum.service(name, names)).collect();
-        services.sort_by(|a, b| a.name.cmp(&b.name));
-        for service in services.iter().filter(|service| service.operations >= MOST_NAMES as u64) {
-            notes.warnings.push(format!("{} has {MOST_NAMES} operations or more", service.name));
-        }
-        services
-    }
-}
-
-impl Sum {
-    fn service(&self, name: Name, names: &Names) -> Service {
-        let texts = |found: &HashSet<Name>| {
-            let texts: BTreeSet<&str> = found.iter().filter_map(|&name| names.get(name)).collect();
-            texts.into_iter().map(str::to_owned).collect::<Vec<_>>()
-        };
-        let quantiles = self.durations.quantiles();
-        Service {
-            name: names.text(name).to_owned(),
-            span_count: self.spans,
-            calls: self.calls,
-            errors: self.errors,
-            p50: quantiles.map_or(0, |q| q.p50),
-            p95: quantiles.map_or(0, |q| q.p95),
-            p99: quantiles.map_or(0, |q| q.p99),
-            operations: self.operations.len() as u64,
-            instances: self.instances.iter().filter(|&&name| name != Name::NONE).count() as u64,
-            versions: texts(&self.versions),
-            languages: texts(&self.languages),
-            protocols: texts(&self.protocols),
-        }
-    }
 }
 
 /// `telemetry.sdk.language` of a resource.

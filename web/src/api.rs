@@ -8,6 +8,7 @@ mod log_json;
 pub(crate) mod logs;
 mod rows_json;
 pub(crate) mod services;
+mod services_json;
 mod skeleton_json;
 pub(crate) mod sql;
 pub(crate) mod status;

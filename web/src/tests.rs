@@ -2,6 +2,7 @@
 
 mod api;
 mod compat;
+mod services;
 mod sockets;
 mod usage;
 mod world;

@@ -150,7 +150,7 @@ fn callee_of(server: &Part, names: &Names) -> Place {
     }
 }
 
-fn place_of_peer(part: &Part, names: &Names) -> Option<Place> {
+pub(crate) fn place_of_peer(part: &Part, names: &Names) -> Option<Place> {
     let (kind, name) = peer::node(part, names)?;
     let kind = match kind {
         NodeKind::Service => PlaceKind::Service,

@@ -7,9 +7,11 @@ use storage::schema::Table;
 
 use super::testing::Stored;
 use crate::engine::{Engine, Limits, Range};
-use crate::model::{Edge, Node, Service, Span, TraceSummary};
+use crate::model::{Edge, Node, Span, TraceSummary};
 use crate::rows::testing::{resource, span, span_batch};
 use crate::search::TraceSearch;
+use crate::services::Scope;
+use crate::services::model::ServiceInfo;
 use crate::traceql::TraceQuery;
 
 const T0: u64 = 1_700_000_000_000_000_000;
@@ -53,7 +55,7 @@ struct Answers {
     traces: Vec<Option<Told>>,
     columns: Vec<Option<(Vec<SpanId>, Vec<u64>)>>,
     pages: Vec<Vec<TraceSummary>>,
-    services: Vec<Service>,
+    services: Vec<ServiceInfo>,
     graph: (Vec<Node>, Vec<Edge>),
     links: Vec<(String, String, u64)>,
 }
@@ -75,7 +77,7 @@ async fn ask(engine: &Engine) -> Answers {
         let search = TraceSearch::new(TraceQuery::parse(query).expect(query), Range::ALL, 100);
         pages.push(engine.search_traces(search).await.expect("a page").items);
     }
-    let (services, _) = engine.services(Range::ALL).await.expect("an answer");
+    let services = engine.services(Scope::of(Range::ALL)).await.expect("an answer").services;
     let graph = engine.graph(Range::ALL, None).await.expect("an answer");
     let (links, _) = engine.dependencies(Range::ALL).await.expect("an answer");
     Answers { traces, columns, pages, services, graph: (graph.nodes, graph.edges), links }

@@ -1,9 +1,10 @@
-//! JSON of trace summaries, services, operations and the graph.
+//! JSON of trace summaries, operations and the graph.
 
 use std::collections::BTreeMap;
 
 use query::model;
 use serde::Serialize;
+use storage::ids::{SpanId, TraceId};
 use utoipa::ToSchema;
 
 use super::json::{Hex, Notes, Ns, ServiceCount, SpanKind, kind_name};
@@ -62,58 +63,6 @@ impl From<model::TraceSummary> for TraceSummary {
             services: summary.services.into_iter().map(ServiceCount::from).collect(),
             matched: summary.matched,
             matched_spans: summary.matched_spans.into_iter().map(Hex::from).collect(),
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ServiceList {
-    pub(crate) services: Vec<ServiceJson>,
-    pub(crate) notes: Notes,
-}
-
-/// A service as seen in the range.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Service)]
-pub(crate) struct ServiceJson {
-    id: String,
-    span_count: u64,
-    /// Calls served.
-    calls: u64,
-    errors: u64,
-    /// Calls per second.
-    rate: f64,
-    /// Of 1.
-    error_ratio: f64,
-    p50_ns: u64,
-    p95_ns: u64,
-    p99_ns: u64,
-    operations: u64,
-    instances: u64,
-    versions: Vec<String>,
-    languages: Vec<String>,
-    protocols: Vec<String>,
-}
-
-impl ServiceJson {
-    /// `seconds`: length of the range.
-    pub(crate) fn of(service: model::Service, seconds: f64) -> Self {
-        let share = |part: u64, whole: f64| if whole > 0.0 { part as f64 / whole } else { 0.0 };
-        Self {
-            rate: share(service.calls, seconds),
-            error_ratio: share(service.errors, service.calls as f64),
-            id: service.name,
-            span_count: service.span_count,
-            calls: service.calls,
-            errors: service.errors,
-            p50_ns: service.p50,
-            p95_ns: service.p95,
-            p99_ns: service.p99,
-            operations: service.operations,
-            instances: service.instances,
-            versions: service.versions,
-            languages: service.languages,
-            protocols: service.protocols,
         }
     }
 }
@@ -213,7 +162,6 @@ struct EdgeJson {
 
 impl From<model::Edge> for EdgeJson {
     fn from(edge: model::Edge) -> Self {
-        let exemplar = |(trace_id, span_id)| Exemplar { trace_id: Hex::from(trace_id), span_id: Hex::from(span_id) };
         Self {
             source: edge.source,
             target: edge.target,
@@ -223,13 +171,13 @@ impl From<model::Edge> for EdgeJson {
             client: edge.client.map(Quantiles::from),
             server: edge.server.map(Quantiles::from),
             outcomes: edge.outcomes.into_iter().collect(),
-            exemplars: edge.exemplars.into_iter().map(exemplar).collect(),
+            exemplars: edge.exemplars.into_iter().map(Exemplar::from).collect(),
         }
     }
 }
 
 #[derive(Serialize, ToSchema)]
-struct Quantiles {
+pub(super) struct Quantiles {
     p50_ns: u64,
     p95_ns: u64,
     p99_ns: u64,
@@ -242,7 +190,13 @@ impl From<model::Quantiles> for Quantiles {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Exemplar {
+pub(super) struct Exemplar {
     trace_id: Hex,
     span_id: Hex,
+}
+
+impl From<(TraceId, SpanId)> for Exemplar {
+    fn from((trace_id, span_id): (TraceId, SpanId)) -> Self {
+        Self { trace_id: Hex::from(trace_id), span_id: Hex::from(span_id) }
+    }
 }

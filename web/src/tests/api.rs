@@ -72,7 +72,9 @@ async fn the_system_is_described() {
     let names: Vec<_> = services["services"].as_array().expect("services").iter().map(|one| &one["id"]).collect();
     assert_eq!(names, ["cart", "gateway"]);
     assert_eq!(services["services"][0]["error_ratio"], json!(1.0));
-    assert_eq!(services["services"][0]["rate"], json!(1.0 / 3600.0));
+    let from = services["window"]["from_ns"].as_str().and_then(|ns| ns.parse::<i64>().ok()).expect("a time");
+    assert!(from % 60_000_000_000 == 0 && from <= NOW - 3600 * SECOND, "whole minutes: {from}");
+    assert_eq!(services["services"][0]["rate"], json!(1.0 / ((NOW - from) as f64 / 1e9)));
     let operations = world.json("/api/v1/services/cart/operations").await;
     assert_eq!(operations["operations"], json!([{"name": "load", "kind": "server"}]));
     let graph = world.json("/api/v1/graph").await;
@@ -127,6 +129,12 @@ async fn errors_have_one_envelope() {
         ("/api/v1/traces/1?view=skeleton", 404, "not_found"),
         ("/api/v1/traces/1/spans/1", 404, "not_found"),
         ("/api/v1/logs/1/context", 404, "not_found"),
+        ("/api/v1/services/nobody", 404, "not_found"),
+        ("/api/v1/services/cart?env=elsewhere", 404, "not_found"),
+        ("/api/v1/services/nobody/releases/compare", 404, "not_found"),
+        ("/api/v1/services/cart/releases/compare", 400, "bad_request"),
+        ("/api/v1/services/cart?step=90s", 400, "bad_request"),
+        ("/api/v1/services/cart?step=1m&from=now-30d", 400, "bad_request"),
         ("/api/v1/nothing", 404, "not_found"),
         ("/api/v2", 404, "not_found"),
         ("/%252e%252e/etc/passwd", 404, "not_found"),
