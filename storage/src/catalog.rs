@@ -30,6 +30,7 @@ mod look;
 mod measure;
 mod open;
 mod postgres;
+mod rollup;
 mod sqlite;
 mod state;
 mod stats;
@@ -52,6 +53,7 @@ pub(crate) use copy::{NamedFile, copy, named};
 pub use db::{PostgresUrl, Source};
 pub use error::CatalogError;
 pub use measure::ColumnStats;
+pub use rollup::{Backfill, ChunkKind, ChunkMeta, NewChunk, RollupChange, RollupState};
 pub use text::Value;
 
 use crate::schema::Table;
@@ -96,6 +98,7 @@ pub struct Change {
     pub checkpoint: Option<u64>,
     /// Live segments that a tail rule has judged and left whole: id, and name of the rule.
     pub mark: Vec<(i64, u64)>,
+    pub rollup: Option<RollupChange>,
 }
 
 /// A segment whose files are written and synced.
@@ -127,6 +130,8 @@ pub struct CommittedSnapshot {
     pub snapshot: i64,
     /// Ids of the new segments in the order of [`Change::add`]. None is ever given out twice.
     pub segment_ids: Vec<i64>,
+    /// Where counts changed: ids of the new chunks in the order of [`RollupChange::add`], and the version.
+    pub rollup: Option<(Vec<i64>, u64)>,
 }
 
 /// Something that [`Catalog::check`] found.
@@ -213,6 +218,27 @@ impl Catalog {
     pub async fn segments(&self) -> Result<Vec<SegmentMeta>, CatalogError> {
         let mut held = self.hold().await?;
         let result = within(list::segments(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// The same, and the counts that belong to them.
+    pub async fn contents(&self) -> Result<(Vec<SegmentMeta>, RollupState), CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(list::contents(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// Numbers that change with the chunks of counts.
+    pub async fn rollup_counters(&self) -> Result<(u64, u64), CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(rollup::counters(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// Chunks of counts as bytes, by id; those that were summed with others meanwhile are missing.
+    pub async fn chunks(&self, ids: &[i64]) -> Result<HashMap<i64, Vec<u8>>, CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(rollup::bytes(&mut held.connection, ids)).await;
         held.end(result).await
     }
 

@@ -14,6 +14,11 @@ use arrow::array::RecordBatch;
 use crate::ids::{SpanId, TraceId};
 use crate::scan::ReadError;
 
+pub(crate) mod codec;
+pub(crate) mod delta;
+
+pub use codec::{Unreadable, decode, encode};
+
 /// Minutes since the epoch, rounded down.
 pub type Minute = i64;
 
@@ -23,6 +28,23 @@ pub const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 pub fn minute_of(time: i64) -> Minute {
     time.div_euclid(NANOS_PER_MINUTE)
 }
+
+/// Hours since the epoch, rounded down.
+pub type Hour = i64;
+
+pub const MINUTES_PER_HOUR: i64 = 60;
+
+pub fn hour_of(minute: Minute) -> Hour {
+    minute.div_euclid(MINUTES_PER_HOUR)
+}
+
+/// Spans of one trace that begin further apart, with none between, are counted as of two traces (ns). So
+/// old spans of a trace need not be looked for in all that is stored.
+pub const TRACE_GAP: i64 = 3600 * 1_000_000_000;
+
+/// The key of a cell that counts nothing but how often traces were counted in parts, since they were too
+/// large to hold or a part of them could not be read. No other key is so short.
+pub const PARTED: &[u8] = &[0];
 
 /// Exemplars that a cell keeps.
 pub const MOST_EXEMPLARS: usize = 3;
@@ -51,7 +73,23 @@ impl Counts {
             self.0 = other.0.iter().map(|(slot, count)| (*slot, sign * count)).collect();
             return;
         }
-        other.0.iter().for_each(|(slot, count)| self.add(*slot, sign * count));
+        let mut merged = Vec::with_capacity(self.0.len() + other.0.len());
+        let (mut mine, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
+        while let (Some((slot, count)), Some((other_slot, other_count))) = (mine.peek(), theirs.peek()) {
+            let (slot, count) = match slot.cmp(other_slot) {
+                std::cmp::Ordering::Less => (*slot, *count),
+                std::cmp::Ordering::Greater => (*other_slot, sign * other_count),
+                std::cmp::Ordering::Equal => (*slot, count + sign * other_count),
+            };
+            mine.next_if(|(next, _)| *next == slot);
+            theirs.next_if(|(next, _)| *next == slot);
+            if count != 0 {
+                merged.push((slot, count));
+            }
+        }
+        merged.extend(mine);
+        merged.extend(theirs.map(|(slot, count)| (*slot, sign * count)));
+        self.0 = merged;
     }
 
     pub fn get(&self, slot: u16) -> i64 {
@@ -160,12 +198,56 @@ impl Rollup {
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
+
+    /// Cells of each hour.
+    pub fn by_hour(self) -> BTreeMap<Hour, Rollup> {
+        let mut hours: BTreeMap<Hour, Rollup> = BTreeMap::new();
+        for (minute, cells) in self.cells {
+            hours.entry(hour_of(minute)).or_default().cells.insert(minute, cells);
+        }
+        hours
+    }
+
+    /// Some minutes as one: `at`.
+    pub fn summed(&self, minutes: std::ops::Range<Minute>, at: Minute) -> Rollup {
+        let mut sums: BTreeMap<Key, Cell> = BTreeMap::new();
+        for (_, key, cell) in self.within(minutes) {
+            match sums.get_mut(key) {
+                Some(sum) => sum.merge(cell, 1),
+                None => {
+                    sums.insert(key.clone(), cell.clone());
+                }
+            }
+        }
+        sums.retain(|_, cell| !cell.counts.is_empty());
+        let mut rollup = Rollup::default();
+        if !sums.is_empty() {
+            rollup.cells.insert(at, sums);
+        }
+        rollup
+    }
+
+    /// Drops exemplars; counts stay.
+    pub fn forget(&mut self, gone: impl Fn(&Exemplar) -> bool) {
+        let cells = self.cells.values_mut().flat_map(|cells| cells.values_mut());
+        cells.for_each(|cell| cell.exemplars.retain(|exemplar| !gone(exemplar)));
+    }
+
+    /// Bytes in memory, about.
+    pub fn bytes(&self) -> usize {
+        let cell = |cell: &Cell| {
+            96 + cell.counts.0.capacity() * size_of::<(u16, i64)>() + cell.exemplars.capacity() * size_of::<Exemplar>()
+        };
+        self.cells.values().flat_map(|cells| cells.values()).map(cell).sum()
+    }
 }
 
 /// Turns spans into a rollup. It must be a function of the set of spans: of their order, of equal spans
 /// and of where they lie nothing may depend.
-pub trait Summarise: Send + Sync {
-    /// Columns of the spans table that it reads.
+///
+/// Spans of a trace that more than [`TRACE_GAP`] parts are of two traces to it.
+pub trait Summarise: Send + Sync + std::fmt::Debug {
+    /// Columns of the spans table that it reads; trace id and start are among them.
     fn columns(&self) -> &'static [&'static str];
 
     /// The rollup of these spans, which are all that is known of their traces.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use crate::buffer::LiveBatch;
+use crate::catalog::RollupState;
 use crate::scan::{Chunk, Read, ReadError};
 use crate::schema::Table;
 use crate::segment::{Segment, ServiceRows, services};
@@ -22,6 +23,8 @@ pub struct Snapshot {
 #[derive(Clone, Default)]
 pub(crate) struct View {
     tables: [TableView; Table::ALL.len()],
+    /// The counts that belong to the segments.
+    pub(crate) rollups: Arc<RollupState>,
 }
 
 #[derive(Clone, Default)]

@@ -1,8 +1,10 @@
 //! The front door of the store: append, snapshot, flush, close.
 
 mod append;
+mod backfill;
 mod background;
 mod chapters;
+mod counts;
 mod erase;
 mod flush;
 mod losses;
@@ -10,8 +12,10 @@ mod merge;
 mod open;
 mod quiet;
 mod replay;
+mod rollup;
 mod shared;
 mod thin;
+mod uncount;
 mod usage;
 
 use std::path::PathBuf;
@@ -31,6 +35,7 @@ use crate::catalog::{Catalog, PostgresUrl};
 use crate::ids::RowId;
 use crate::lake::{CACHE_DIR, Lake};
 use crate::retention::Retention;
+use crate::rollup::Summarise;
 use crate::schema::Table;
 use crate::segment::ReaderCache;
 use crate::snapshot::View;
@@ -38,6 +43,7 @@ pub use crate::snapshot::{Snapshot, Source};
 use crate::wal::{DedupeWindow, Wal, WalError};
 use append::Requests;
 pub use chapters::Chapters;
+pub use counts::{CountError, Counted, Grain};
 pub use erase::{Choose, Doomed, EraseError, Erased};
 pub use flush::WriteError;
 pub(crate) use losses::{LOSSES_FILE, describe as describe_damage, read as read_losses};
@@ -119,6 +125,9 @@ pub struct Settings {
     pub cache_bytes: u64,
     /// How long a repeated request is recognised.
     pub dedupe_window: Duration,
+    /// Counts calls by the minute. None: nothing is counted, and a lake that others count in must not be
+    /// written to.
+    pub summarise: Option<Arc<dyn Summarise>>,
     pub clock: Clock,
 }
 
@@ -133,6 +142,7 @@ impl Settings {
             store: None,
             cache_bytes: 4 << 30,
             dedupe_window: Duration::from_secs(600),
+            summarise: None,
             clock: Clock::system(),
         }
     }
@@ -202,6 +212,7 @@ pub struct Store {
     chapters: Arc<Chapters>,
     /// Files of a shared lake that no catalogue names, and since when this process has seen them.
     strangers: Mutex<HashMap<String, std::time::Instant>>,
+    counting: counts::Counting,
     /// Segments whose merge failed.
     unmergeable: Mutex<hashbrown::HashSet<i64>>,
     /// A flush that was committed or not: its sequence. The catalogue will tell.

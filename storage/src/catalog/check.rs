@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::columns::lake_type;
 use super::db::{self, Connection};
-use super::{CatalogError, FieldIds, Finding, digest, foreign, lake, views};
+use super::{CatalogError, FieldIds, Finding, digest, foreign, lake, rollup, views};
 use crate::schema::Table;
 
 pub(super) async fn check(connection: &mut Connection, fields: &FieldIds) -> Result<Vec<Finding>, CatalogError> {
@@ -15,6 +15,7 @@ pub(super) async fn check(connection: &mut Connection, fields: &FieldIds) -> Res
     if let Err(error) = digest::check(&mut tx).await {
         findings.push(Finding::damage(error.to_string()));
     }
+    findings.extend(rollup::findings(&mut tx).await?.into_iter().map(Finding::damage));
     for (what, query) in CONTRADICTIONS {
         let ids: Vec<i64> = sqlx::query_scalar(*query).fetch_all(&mut *tx).await?;
         findings.extend(ids.into_iter().map(|id| Finding::damage(format!("{what} {id}"))));

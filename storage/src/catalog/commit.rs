@@ -10,7 +10,7 @@ use super::digest::Digest;
 use super::lake::{self, signed};
 use super::stats::{self, FileColumn};
 use super::{
-    CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, Writer, foreign, state, text,
+    CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, Writer, foreign, rollup, state, text,
     thinned, writers,
 };
 use crate::fault;
@@ -31,9 +31,13 @@ pub(super) async fn commit(
     let head = lake::head(&mut tx).await?;
     set_checkpoint(&mut tx, writer.name, change.checkpoint).await?;
     mark(&mut tx, &change.mark).await?;
+    let rollup = match &change.rollup {
+        Some(change) => Some(rollup::apply(&mut tx, change).await?),
+        None => None,
+    };
     if change.add.is_empty() && change.remove.is_empty() {
         tx.commit().await?;
-        return Ok(CommittedSnapshot { snapshot: head.snapshot, segment_ids: Vec::new() });
+        return Ok(CommittedSnapshot { snapshot: head.snapshot, segment_ids: Vec::new(), rollup });
     }
     let mut next = head.following(now);
     let mut digest = Digest::without(&mut tx, head.snapshot, &change.remove).await?;
@@ -64,7 +68,7 @@ pub(super) async fn commit(
     fault::point("catalog.before-commit")?;
     tx.commit().await?;
     fault::point("catalog.after-commit")?;
-    Ok(CommittedSnapshot { snapshot: next.snapshot, segment_ids })
+    Ok(CommittedSnapshot { snapshot: next.snapshot, segment_ids, rollup })
 }
 
 async fn mark(connection: &mut Connection, marks: &[(i64, u64)]) -> Result<(), CatalogError> {

@@ -96,6 +96,7 @@ pub(super) const LAKE: &[&str] = &[
 /// * `clew_state`: single values; see the keys in `state`.
 /// * `clew_chapter`: of several writers, which part of its sequence numbers has which chapter of row ids.
 /// * `clew_thinned`: by which tail rules a segment was judged; lives as long as the segment.
+/// * `clew_rollup`: counts of calls by the minute, a chunk of one hour a row; see `rollup`.
 /// * `clew_lease`: who does what one process at a time should do, until when (ns).
 pub(super) const OURS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS clew_segment(data_file_id BIGINT PRIMARY KEY, \
@@ -109,5 +110,7 @@ pub(super) const OURS: &[&str] = &[
          number BIGINT NOT NULL UNIQUE, PRIMARY KEY (writer, part))",
     "CREATE TABLE IF NOT EXISTS clew_thinned(data_file_id BIGINT NOT NULL, rule VARCHAR NOT NULL, \
          PRIMARY KEY (data_file_id, rule))",
+    "CREATE TABLE IF NOT EXISTS clew_rollup(chunk_id BIGINT PRIMARY KEY, kind BIGINT NOT NULL, \
+         hour BIGINT NOT NULL, cells BYTEA NOT NULL)",
     "CREATE TABLE IF NOT EXISTS clew_lease(name VARCHAR PRIMARY KEY, holder VARCHAR NOT NULL, until BIGINT NOT NULL)",
 ];

@@ -7,7 +7,7 @@ use sqlx::{Database, Row};
 
 use super::db::{self, Connection, Db};
 use super::lake::{self, unsigned};
-use super::{CatalogError, SEGMENT_FORMAT, foreign, thinned};
+use super::{CatalogError, RollupState, SEGMENT_FORMAT, foreign, rollup, thinned};
 use crate::schema::Table;
 use crate::segment::SegmentMeta;
 use crate::segment::blob::Checksums;
@@ -15,6 +15,12 @@ use crate::segment::blob::Checksums;
 /// Segments that the newest snapshot holds, oldest first.
 pub(super) async fn segments(connection: &mut Connection) -> Result<Vec<SegmentMeta>, CatalogError> {
     live(&mut *db::begin_read(connection).await?).await
+}
+
+/// The same, and the counts of one moment.
+pub(super) async fn contents(connection: &mut Connection) -> Result<(Vec<SegmentMeta>, RollupState), CatalogError> {
+    let mut tx = db::begin_read(connection).await?;
+    Ok((live(&mut tx).await?, rollup::state(&mut tx).await?))
 }
 
 /// Live segments; `$which` says which of them.

@@ -7,11 +7,12 @@ use arrow::datatypes::SchemaRef;
 
 use super::columns::lake_type;
 use super::db::{self, Connection};
-use super::{CatalogError, SEGMENT_FORMAT, ddl, digest, lake, list, state, views};
+use super::{CatalogError, SEGMENT_FORMAT, ddl, digest, lake, list, rollup, state, views};
 use crate::schema::Table;
 
-/// Layout of our own tables that this version writes. Since 2 values of `clew_state` carry checksums.
-pub(super) const FORMAT_VERSION: u64 = 2;
+/// Layout of our own tables that this version writes. Since 2 values of `clew_state` carry checksums; since 3
+/// every commit of spans brings their counts, which an earlier version would leave out.
+pub(super) const FORMAT_VERSION: u64 = 3;
 
 /// Makes the database what `wanted` says, in one transaction; what is there already stays.
 pub(super) async fn prepare(
@@ -37,6 +38,7 @@ pub(super) async fn prepare(
     for statement in ddl::OURS {
         sqlx::query(db::create_statement(&tx, statement)).execute(&mut *tx).await?;
     }
+    rollup::begin(&mut tx).await?;
     if state::get(&mut tx, state::FORMAT).await? != Some(FORMAT_VERSION) {
         state::set(&mut tx, state::FORMAT, FORMAT_VERSION).await?;
     }

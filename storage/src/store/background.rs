@@ -191,8 +191,14 @@ async fn keeper(store: Weak<Store>, flushed: Arc<Notify>, mut closed: watch::Rec
             report("retention", store.retire().await);
             report("thinning", store.thin().await);
             report("clearing", store.clear_garbage().await);
+            report("retention of counts", store.retire_counts().await);
+            report("summing counts", store.sum_counts().await);
             store.keep_reserve();
             swept = Some(Instant::now());
+        }
+        match store.backfill().await {
+            Ok(true) => continue,
+            backfilled => report("counting", backfilled.map(drop)),
         }
         report("compaction", store.compact().await);
         drop(store);

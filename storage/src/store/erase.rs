@@ -14,8 +14,9 @@ use arrow::array::BooleanArray;
 use hashbrown::HashSet;
 
 use super::flush::{WriteError, Written};
+use super::shared::Difference;
 use super::*;
-use crate::catalog::CatalogError;
+use crate::catalog::{CatalogError, Change, RollupChange};
 use crate::fault;
 use crate::scan::{Read, ReadError};
 use crate::segment::{self, Segment};
@@ -131,7 +132,7 @@ impl Store {
             .map_err(|panic| EraseError::Unfinished(panic.to_string()))?
     }
 
-    async fn erase_whole(&self, doomed: Vec<Doomed>) -> Result<Erased, EraseError> {
+    async fn erase_whole(self: &Arc<Self>, doomed: Vec<Doomed>) -> Result<Erased, EraseError> {
         let replaying = || EraseError::Refused("the log is still being read: ask again when it is".to_owned());
         let wal = self.wal.get().ok_or_else(replaying)?;
         let renewed = wal.renew().await?;
@@ -166,11 +167,27 @@ impl Store {
             let judged: Vec<Arc<Segment>> = self.view.load().segments().cloned().collect();
             let (mut report, hits) = search(doomed.to_vec(), judged.clone()).await?;
             self.refuse_touched(&hits).await?;
+            if self.is_backfilling() {
+                let what = "calls that an earlier version stored are still being counted: ask again in a while";
+                return Err(EraseError::Refused(what.to_owned()));
+            }
+            let spans = hits.iter().map(|hit| &hit.segment).filter(|segment| segment.meta().table == Table::Spans);
+            let spans: HashMap<i64, Arc<Segment>> = spans.map(|segment| (segment.meta().id, segment.clone())).collect();
             let removed: HashSet<i64> = hits.iter().map(|hit| hit.segment.meta().id).collect();
             report.segments_rewritten = removed.len() as u64;
             let written = self.rewrite(hits).await?;
             fault::point("erase.before-commit").map_err(WriteError::Injected)?;
-            match self.exchange(written, &removed).await {
+            // No flush may count on spans that go meanwhile.
+            let _flushing = self.flushing.lock().await;
+            let view = self.view.load_full();
+            let counts = match self.uncount(view, doomed, spans.into_values().collect()).await {
+                Ok(counts) => counts,
+                Err(error) => {
+                    self.discard_all(&written).await;
+                    return Err(error.into());
+                }
+            };
+            match self.exchange(written, &removed, counts).await {
                 Ok(rewritten) => {
                     let left = judged.into_iter().filter(|segment| !removed.contains(&segment.meta().id));
                     return Ok((report, left.chain(rewritten).collect()));
@@ -232,16 +249,25 @@ impl Store {
     }
 
     /// One commit; the segments that took the place of those removed.
-    async fn exchange(&self, written: Vec<Written>, removed: &HashSet<i64>) -> Result<Vec<Arc<Segment>>, WriteError> {
+    async fn exchange(
+        &self,
+        written: Vec<Written>,
+        removed: &HashSet<i64>,
+        rollup: Option<RollupChange>,
+    ) -> Result<Vec<Arc<Segment>>, WriteError> {
         if removed.is_empty() {
             return Ok(Vec::new());
         }
         let ids: Vec<i64> = removed.iter().copied().collect();
-        let committed = self.commit(written, ids.clone(), None).await?;
-        for table in Table::ALL {
-            let new = committed.segments.iter().filter(|segment| segment.meta().table == table).cloned().collect();
-            self.replace(table, &ids, new);
-        }
+        let change = Change { remove: ids.clone(), rollup, ..Change::default() };
+        let committed = self.commit_change(&written, change).await?;
+        self.change(|view| {
+            let segments = &committed.segments;
+            committed.count(view);
+            Difference { gone: removed.clone(), new: segments.clone(), rollups: None }.apply(view);
+        });
+        ids.iter().for_each(|id| self.cache.forget(*id));
+        self.counting.let_go();
         Ok(committed.segments)
     }
 

@@ -4,7 +4,7 @@ use arrow::datatypes::SchemaRef;
 use hashbrown::HashSet;
 
 use super::*;
-use crate::catalog::{Change, NewSegment};
+use crate::catalog::{Change, ChunkMeta, NewSegment, RollupChange};
 use crate::fault;
 use crate::lake::LakeError;
 use crate::segment::blob::Checksums;
@@ -48,7 +48,7 @@ impl Store {
         tokio::spawn(async move { store.flush_whole().await }).await?
     }
 
-    pub(super) async fn flush_whole(&self) -> Result<u64, WriteError> {
+    pub(super) async fn flush_whole(self: &Arc<Self>) -> Result<u64, WriteError> {
         let _alone = self.flushing.lock().await;
         self.settle().await?;
         let sequence = self.freeze().await;
@@ -59,12 +59,12 @@ impl Store {
         // Requests without rows leave nothing to write, but the log must let go of them too.
         let written = self.write_frozen().await?;
         let rows = written.iter().map(|segment| segment.meta.rows).sum();
-        *self.unsettled.lock() = Some(sequence);
-        fault::point("flush.before-commit")?;
-        let checkpoint = Some(sequence).filter(|_| !fault::planted("bug.lose-checkpoint"));
-        let committed = self.commit(written, Vec::new(), checkpoint).await?;
+        let committed = self.commit_flush(written, sequence).await?;
         fault::point("flush.after-commit")?;
-        self.committed(sequence, |view| add(view, committed.segments));
+        self.committed(sequence, |view| {
+            committed.count(view);
+            add(view, committed.segments);
+        });
         tracing::debug!(rows, sequence, "flushed");
         Ok(rows)
     }
@@ -75,7 +75,7 @@ impl Store {
         let Some(sequence) = *self.unsettled.lock() else { return Ok(()) };
         let _publishing = self.publishing.lock().await;
         if self.catalog.checkpoint().await? == sequence && !fault::planted("bug.skip-settle") {
-            let difference = self.difference(self.catalog.segments().await?);
+            let difference = self.difference(self.catalog.contents().await?);
             self.committed(sequence, |view| difference.apply(view));
         }
         *self.unsettled.lock() = None;
@@ -94,6 +94,7 @@ impl Store {
         let _ = fault::point("flush.before-checkpoint");
         self.checkpoint.store(sequence, Ordering::SeqCst);
         *self.unsettled.lock() = None;
+        self.counting.let_go();
         if let Some(wal) = self.wal.get() {
             wal.checkpoint(sequence, self.settings.clock.now());
         }
@@ -206,7 +207,7 @@ impl Store {
         remove: Vec<i64>,
         checkpoint: Option<u64>,
     ) -> Result<Committed<'_>, WriteError> {
-        self.commit_change(written, Change { remove, checkpoint, ..Change::default() }).await
+        self.commit_change(&written, Change { remove, checkpoint, ..Change::default() }).await
     }
 
     /// The same for segments of which no row goes, but which were judged: by id, and by which rule.
@@ -216,25 +217,55 @@ impl Store {
         remove: Vec<i64>,
         mark: Vec<(i64, u64)>,
     ) -> Result<Committed<'_>, WriteError> {
-        self.commit_change(written, Change { remove, mark, ..Change::default() }).await
+        self.commit_change(&written, Change { remove, mark, ..Change::default() }).await
     }
 
-    async fn commit_change(&self, written: Vec<Written>, change: Change) -> Result<Committed<'_>, WriteError> {
+    pub(super) async fn commit_change(&self, written: &[Written], change: Change) -> Result<Committed<'_>, WriteError> {
         let add = written.iter().map(|written| written.segment.clone()).collect();
         let publishing = self.publishing.lock().await;
+        let rollup = change.rollup.clone();
         let committed = self.catalog.commit(Change { add, ..change }).await?;
-        let segments = written.into_iter().zip(committed.segment_ids).map(|(written, id)| {
-            let meta = SegmentMeta { id, ..written.meta };
+        let segments = written.iter().zip(committed.segment_ids).map(|(written, id)| {
+            let meta = SegmentMeta { id, ..written.meta.clone() };
             Arc::new(Segment::new(meta, &self.lake, self.cache.clone()))
         });
-        Ok(Committed { segments: segments.collect(), _publishing: publishing })
+        let counts = rollup.zip(committed.rollup).map(|(change, (ids, version))| {
+            for (id, chunk) in ids.iter().zip(&change.add) {
+                self.counting.keep(*id, chunk);
+            }
+            NewCounts { change, ids, version }
+        });
+        Ok(Committed { segments: segments.collect(), counts, _publishing: publishing })
     }
 }
 
-/// Segments that the catalogue has and the view has not yet.
+/// Segments and counts that the catalogue has and the view has not yet.
 pub(super) struct Committed<'a> {
     pub(super) segments: Vec<Arc<Segment>>,
+    counts: Option<NewCounts>,
     _publishing: tokio::sync::MutexGuard<'a, ()>,
+}
+
+struct NewCounts {
+    change: RollupChange,
+    ids: Vec<i64>,
+    version: u64,
+}
+
+impl Committed<'_> {
+    /// Shows the counts; segments go with them, in the same change of the view.
+    pub(super) fn count(&self, view: &mut View) {
+        let Some(NewCounts { change, ids, version }) = &self.counts else { return };
+        let state = Arc::make_mut(&mut view.rollups);
+        state.version = *version;
+        let removed: HashSet<i64> = change.remove.iter().copied().collect();
+        state.chunks.retain(|chunk| !removed.contains(&chunk.id));
+        let new = ids.iter().zip(&change.add);
+        state.chunks.extend(new.map(|(&id, chunk)| ChunkMeta { id, kind: chunk.kind, hour: chunk.hour }));
+        if let Some((_, after)) = change.backfill {
+            state.backfill = after;
+        }
+    }
 }
 
 /// A segment whose files are on disk.

@@ -16,6 +16,9 @@ impl Store {
     pub async fn compact(&self) -> Result<(), WriteError> {
         let _alone = self.maintenance.lock().await;
         for table in Table::ALL {
+            if table == Table::Spans && self.is_backfilling() {
+                continue;
+            }
             // Merging a segment whose rows another program deleted would bring them back.
             let mut left: HashSet<i64> = self.catalog.deleted_rows().await?.into_keys().collect();
             left.extend(self.unmergeable.lock().iter());

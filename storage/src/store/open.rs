@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::*;
+use crate::rollup::RollupState;
 use crate::segment::{Segment, SegmentMeta};
 use crate::wal::{Disk, Replayed, WalSettings};
 use crate::{disk, fault};
@@ -50,7 +51,8 @@ impl Store {
         let replay = replay::Replay::new(std::time::Instant::now(), &directory.join(WAL_DIR));
         let cache = Arc::new(ReaderCache::default());
         let mut view = View::default();
-        let Known { segments, checkpoint, chapters } = known;
+        let Known { segments, rollups, checkpoint, chapters } = known;
+        view.rollups = Arc::new(rollups);
         let segments = segments.into_iter().map(|meta| Arc::new(Segment::new(meta, &lake, cache.clone())));
         flush::add(&mut view, segments.collect());
         let window = DedupeWindow::new(settings.dedupe_window, REMEMBERED);
@@ -71,6 +73,7 @@ impl Store {
             publishing: tokio::sync::Mutex::new(()),
             chapters: Arc::new(Chapters::new(chapters)),
             strangers: Mutex::default(),
+            counting: counts::Counting::default(),
             unmergeable: Mutex::default(),
             unsettled: Mutex::default(),
             refusing: Mutex::default(),
@@ -141,6 +144,7 @@ impl Store {
 /// What the catalogue tells at the start.
 struct Known {
     segments: Vec<SegmentMeta>,
+    rollups: RollupState,
     checkpoint: u64,
     chapters: Option<BTreeMap<u64, u64>>,
 }
@@ -151,8 +155,10 @@ impl Known {
             // Later a store must open without its bucket; the first time, a wrong name should be said at once.
             lake.claim(&catalog.id().await.map_err(failed)?).await.map_err(failed)?;
         }
+        let (segments, rollups) = catalog.contents().await.map_err(failed)?;
         Ok(Self {
-            segments: catalog.segments().await.map_err(failed)?,
+            segments,
+            rollups,
             checkpoint: catalog.checkpoint().await.map_err(failed)?,
             chapters: catalog.chapters().await.map_err(failed)?,
         })

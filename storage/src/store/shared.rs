@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use super::chapters::AHEAD;
 use super::flush::{WriteError, add};
 use super::*;
-use crate::catalog::{PostgresUrl, Source};
+use crate::catalog::{PostgresUrl, RollupState, Source};
 use crate::fault;
 use crate::segment::{Segment, SegmentMeta};
 
@@ -69,6 +69,8 @@ fn is_id(text: &str) -> bool {
 pub(super) struct Difference {
     pub(super) gone: HashSet<i64>,
     pub(super) new: Vec<Arc<Segment>>,
+    /// As they are now, where they are others.
+    pub(super) rollups: Option<Arc<RollupState>>,
 }
 
 impl Store {
@@ -106,8 +108,8 @@ impl Store {
         if self.unsettled.lock().is_some() {
             return Ok(false);
         }
-        let difference = self.difference(self.catalog.segments().await?);
-        if !difference.gone.is_empty() || !difference.new.is_empty() {
+        let difference = self.difference(self.catalog.contents().await?);
+        if !difference.gone.is_empty() || !difference.new.is_empty() || difference.rollups.is_some() {
             let (gone, new) = (difference.gone.len(), difference.new.len());
             tracing::debug!(gone, new, "others changed the lake");
             self.change(|view| difference.apply(view));
@@ -118,7 +120,7 @@ impl Store {
 
     /// Only while [`Store::publishing`] is held: else what this process has committed and not yet shown
     /// would look like somebody else's.
-    pub(super) fn difference(&self, live: Vec<SegmentMeta>) -> Difference {
+    pub(super) fn difference(&self, (live, rollups): (Vec<SegmentMeta>, RollupState)) -> Difference {
         let view = self.view.load_full();
         let shown: HashSet<i64> = view.segments().map(|segment| segment.meta().id).collect();
         let ids: HashSet<i64> = live.iter().map(|meta| meta.id).collect();
@@ -126,6 +128,7 @@ impl Store {
         Difference {
             gone: shown.difference(&ids).copied().collect(),
             new: new.map(|meta| Arc::new(Segment::new(meta, &self.lake, self.cache.clone()))).collect(),
+            rollups: (*view.rollups != rollups).then(|| Arc::new(rollups)),
         }
     }
 
@@ -165,6 +168,9 @@ impl Difference {
             }
         }
         add(view, self.new.clone());
+        if let Some(rollups) = &self.rollups {
+            view.rollups = rollups.clone();
+        }
     }
 }
 
@@ -193,11 +199,14 @@ pub(super) async fn watcher(store: Weak<Store>, mut closed: watch::Receiver<bool
     }
 }
 
+/// Number of the newest snapshot, and those that change with the counts.
+type Seen = (i64, (u64, u64));
+
 impl Store {
-    /// The newest snapshot that the view holds, after what was looked up; None when that is not known.
-    async fn look(&self, seen: Option<i64>) -> Result<Option<i64>, WriteError> {
+    /// The newest snapshot and counts that the view holds, after what was looked up; None when that is not known.
+    async fn look(&self, seen: Option<Seen>) -> Result<Option<Seen>, WriteError> {
         self.open_chapters(self.last_sequence.load(Ordering::SeqCst)).await?;
-        let newest = self.catalog.newest_snapshot().await?;
+        let newest = (self.catalog.newest_snapshot().await?, self.catalog.rollup_counters().await?);
         if Some(newest) == seen {
             return Ok(seen);
         }

@@ -47,7 +47,7 @@ impl Store {
     /// be read, stays as it is.
     pub async fn thin(&self) -> Result<(), WriteError> {
         let rules = &self.settings.retention.rules;
-        if rules.is_empty() {
+        if rules.is_empty() || self.is_backfilling() {
             return Ok(());
         }
         let _alone = self.maintenance.lock().await;
