@@ -48,6 +48,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         catalog: config.catalog.clone(),
         store: config.store.clone(),
         cache_bytes: config.cache_bytes,
+        summarise: Some(Arc::new(query::rollup::Summariser)),
         ..Settings::new(&config.data_dir)
     };
     let decoder = OtlpDecoder::new(config.rules.clone());

@@ -159,6 +159,11 @@ impl Engine {
         .map_err(|panic| QueryError::Internal(panic.to_string()))?
     }
 
+    /// A turn of a question that runs on several threads, one after the other.
+    pub(crate) async fn short_turn(&self) -> Result<(Turn, AbandonOnDrop), QueryError> {
+        self.turn(&self.permits).await
+    }
+
     /// A turn among the SQL queries.
     pub(crate) async fn sql_turn(&self) -> Result<(Turn, AbandonOnDrop), QueryError> {
         self.turn(&self.sql_permits).await

@@ -1,39 +1,84 @@
-//! The service graph and Jaeger's dependencies, exact for what is stored.
+//! The service graph out of counts by the minute, and Jaeger's dependencies out of spans; exact for what is
+//! stored.
 //!
 //! ```text
-//!  spans ──parts──▶ one trace at a time ──calls──▶ who called whom ──edges──▶ sums, quantiles
+//!  spans ──parts──▶ one trace at a time ──calls──▶ who called whom ──rollup──▶ cells ──draw──▶ graph
 //! ```
 //!
 //! Nothing waits for the other half of a call: each answer pairs what is stored by then.
 
 use std::collections::BTreeMap;
 
+use storage::rollup::{MINUTES_PER_HOUR, Minute, NANOS_PER_MINUTE};
+
 use crate::engine::{Engine, QueryError, Range};
 use crate::model::{Graph, Notes};
+use crate::rollup::{Grain, minutes};
 
 mod aliases;
 pub(crate) mod calls;
-mod edges;
+mod draw;
 pub(crate) mod intern;
 pub(crate) mod parts;
 pub(crate) mod peer;
 pub mod sketch;
 
-pub(crate) use edges::NAMELESS;
-use edges::Sums;
 use intern::Names;
 
+/// What a service without a name is called: the default of OpenTelemetry's resource conventions.
+pub(crate) const NAMELESS: &str = "unknown_service";
+
+/// Which part of the graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphOptions {
+    /// Only calls of this `deployment.environment`.
+    pub env: Option<String>,
+    /// The id of a node, and how many edges away from it is shown. None: everything.
+    pub focus: Option<String>,
+    pub depth: u32,
+    pub layer: LayerFilter,
+    /// An edge for each operation.
+    pub operations: bool,
+}
+
+impl Default for GraphOptions {
+    fn default() -> Self {
+        Self { env: None, focus: None, depth: 1, layer: LayerFilter::All, operations: false }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LayerFilter {
+    #[default]
+    All,
+    /// Services, the user and the unknown; messages go from service to service.
+    App,
+    /// Databases, topics and external hosts, and who uses them.
+    Infra,
+}
+
+/// Who answers under which address is learned from calls so long before and after the asked minutes.
+const LEARN: Minute = MINUTES_PER_HOUR;
+
 impl Engine {
-    /// Services, what they call, and how that went, for calls that begin within the range; with `focus`
-    /// only what touches that service.
-    pub async fn graph(&self, range: Range, focus: Option<String>) -> Result<Graph, QueryError> {
-        self.run(move |snapshot, deadline| {
-            let (mut names, mut notes, mut sums) = (Names::default(), Notes::over(snapshot, range), Sums::default());
-            parts::each_trace(snapshot, deadline, range, &mut names, &mut notes, |trace, names| {
-                sums.add(trace, range, names);
-            })?;
+    /// Services, what they call, and how that went, for calls that begin in the minutes that the range
+    /// touches.
+    pub async fn graph(&self, range: Range, options: GraphOptions) -> Result<Graph, QueryError> {
+        let asked = minutes(range);
+        let around = [
+            asked.start.saturating_sub(LEARN)..asked.start,
+            asked.clone(),
+            asked.end..asked.end.saturating_add(LEARN),
+        ];
+        let ranges = around.into_iter().filter(|range| !range.is_empty()).collect();
+        self.counted(ranges, Grain::Hour, move |counted, deadline| {
+            let mut notes = Notes::of(&counted.snapshot);
+            notes.warnings.extend_from_slice(&counted.warnings);
+            let sums = draw::sums(&counted.parts, &asked);
             deadline.check()?;
-            Ok(sums.finish(&names, focus.as_deref(), notes))
+            let ns = |minute: Minute| minute.saturating_mul(NANOS_PER_MINUTE);
+            let window = Range { from: ns(asked.start), to: ns(asked.end) };
+            Ok(draw::draw(&sums, &options, window, counted.as_of, notes))
         })
         .await
     }

@@ -297,6 +297,8 @@ pub enum NodeKind {
     External,
     /// Callers that are not seen: the entry of a trace.
     User,
+    /// Callers whose span is not stored, and whom nobody knows that is called.
+    Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -304,6 +306,9 @@ pub struct Node {
     pub id: String,
     pub name: String,
     pub kind: NodeKind,
+    /// The role of a service among the others.
+    pub layer: Option<String>,
+    /// Of the user and the unknown, those that they send, too.
     pub calls: u64,
     pub errors: u64,
 }
@@ -313,12 +318,20 @@ pub struct Edge {
     pub source: String,
     pub target: String,
     pub protocol: Option<String>,
+    /// Of the callee; None where an edge is of all operations.
+    pub operation: Option<String>,
+    pub mode: crate::rollup::Mode,
+    pub identity: Identity,
     pub calls: u64,
     pub errors: u64,
+    /// Calls of which both sides are stored.
+    pub paired: u64,
     /// Client side (the caller's clock); None where the caller's span is missing.
     pub client: Option<Quantiles>,
     /// Server side; None where the callee's span is missing.
     pub server: Option<Quantiles>,
+    /// From sending a message to its reception.
+    pub lag: Option<Quantiles>,
     /// (outcome, count) other than ok.
     pub outcomes: Vec<(String, u64)>,
     /// A few traces: errors first, then slowest.
@@ -333,11 +346,36 @@ pub struct Quantiles {
     pub p99: u64,
 }
 
+/// How it is known who stands at both ends of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Both sides of some calls are stored.
+    Paired,
+    /// Only by the name or address that callers have for the callee.
+    Inferred,
+    /// One end sends no spans.
+    Virtual,
+}
+
 #[derive(Clone, Debug)]
 pub struct Graph {
     pub nodes: Vec<Node>,
     pub edges: Vec<Edge>,
+    /// Whole minutes, ns.
+    pub window: crate::Range,
+    pub exactness: Exactness,
     pub notes: Notes,
+}
+
+/// What counts cannot know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exactness {
+    /// Calls to services, external hosts or nobody knows whom that nobody in the store answered.
+    pub unpaired: u64,
+    /// Calls whose caller is not stored.
+    pub orphans: u64,
+    /// Spans that were acknowledged by then are counted, ns.
+    pub as_of: i64,
 }
 
 /// A tag key as seen in a time range.

@@ -9,19 +9,24 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range as Span;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use storage::rollup::{Cell, Minute, Rollup, minute_of};
+pub use storage::store::Grain;
+use storage::store::{CountError, Counted, Snapshot};
 
-use crate::engine::{Engine, QueryError, Range};
+use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::graph::{intern::Names, parts};
 use crate::model::Notes;
 
 mod count;
 mod key;
+mod summariser;
 
 pub(crate) use count::{count, place_of_peer};
 pub use key::{Key, Mode, Place, PlaceKind};
+pub use summariser::Summariser;
 
 /// Which number of a cell is what.
 pub mod slot {
@@ -82,10 +87,13 @@ pub struct Cells {
     pub series: Vec<Series>,
 }
 
+/// Counts as they lie in the store: only the named minutes of each rollup count.
+pub(crate) type Parts = [(Span<Minute>, Arc<Rollup>)];
+
 impl Cells {
-    pub(crate) fn of(rollup: &Rollup, minutes: Span<Minute>) -> Self {
+    pub(crate) fn of(parts: &Parts, minutes: Span<Minute>) -> Self {
         let mut series: HashMap<&[u8], Option<Series>> = HashMap::new();
-        for (minute, key, cell) in rollup.within(minutes.clone()) {
+        for (minute, key, cell) in parts.iter().flat_map(|(minutes, rollup)| rollup.within(minutes.clone())) {
             let known = series.entry(key).or_insert_with(|| {
                 // A key of a version that is not known is left to that version.
                 Some(Series { key: Key::decode(key)?, cells: BTreeMap::new() })
@@ -95,6 +103,10 @@ impl Cells {
             }
         }
         let mut series: Vec<Series> = series.into_values().flatten().collect();
+        for one in &mut series {
+            one.cells.retain(|_, cell| !cell.counts.is_empty());
+        }
+        series.retain(|one| !one.cells.is_empty());
         series.sort_by(|a, b| a.key.cmp(&b.key));
         Self { minutes, series }
     }
@@ -106,20 +118,59 @@ pub fn minutes(range: Range) -> Span<Minute> {
 }
 
 impl Engine {
-    /// Cells of the minutes that the range touches.
+    /// Cells of the minutes that the range touches. Bytes of cells of an answer are bounded: for months ask
+    /// in parts.
     pub async fn cells(&self, range: Range) -> Result<(Cells, Notes), QueryError> {
-        self.run(move |snapshot, deadline| {
-            let (mut names, mut notes) = (Names::default(), Notes::over(snapshot, range));
-            let (minutes, mut rollup) = (minutes(range), Rollup::default());
-            let ns = |minute: Minute| minute.saturating_mul(storage::rollup::NANOS_PER_MINUTE);
-            let whole = Range { from: ns(minutes.start), to: ns(minutes.end) };
-            parts::each_trace(snapshot, deadline, whole, &mut names, &mut notes, |trace, names| {
-                count(trace, names, &mut rollup);
-            })?;
-            Ok((Cells::of(&rollup, minutes), notes))
+        let minutes = minutes(range);
+        self.counted(vec![minutes.clone()], Grain::Minute, move |counted, _| {
+            let mut notes = Notes::of(&counted.snapshot);
+            notes.warnings.extend_from_slice(&counted.warnings);
+            Ok((Cells::of(&counted.parts, minutes), notes))
         })
         .await
     }
+
+    /// Answers out of the counts of some minutes, which are apart.
+    pub(crate) async fn counted<T: Send + 'static>(
+        &self,
+        ranges: Vec<Span<Minute>>,
+        grain: Grain,
+        question: impl FnOnce(&Counted, &Deadline) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        if !self.store().counts() {
+            return self.run(move |snapshot, deadline| question(&of_spans(snapshot, deadline, &ranges)?, deadline)).await;
+        }
+        let (turn, _waits) = self.short_turn().await?;
+        let counted = turn.deadline.wait(self.store().counted(&ranges, grain)).await?;
+        let counted = counted.map_err(|error| match error {
+            CountError::TooLarge => QueryError::TooLarge(error.to_string()),
+            CountError::Store(error) => QueryError::Internal(error.to_string()),
+        })?;
+        tokio::task::spawn_blocking(move || {
+            turn.deadline.check()?;
+            question(&counted, &turn.deadline)
+        })
+        .await
+        .map_err(|panic| QueryError::Internal(panic.to_string()))?
+    }
+}
+
+/// The same out of the spans themselves, where a store keeps no counts.
+fn of_spans(snapshot: &Snapshot, deadline: &Deadline, ranges: &[Span<Minute>]) -> Result<Counted, QueryError> {
+    let ns = |minute: Minute| minute.saturating_mul(storage::rollup::NANOS_PER_MINUTE);
+    let (from, to) = (ranges.iter().map(|range| range.start).min(), ranges.iter().map(|range| range.end).max());
+    let whole = Range { from: ns(from.unwrap_or_default()), to: ns(to.unwrap_or_default()) };
+    let (mut names, mut notes, mut rollup) = (Names::default(), Notes::default(), Rollup::default());
+    parts::each_trace(snapshot, deadline, whole, &mut names, &mut notes, |trace, names| {
+        count(trace, names, &mut rollup);
+    })?;
+    let rollup = Arc::new(rollup);
+    Ok(Counted {
+        parts: ranges.iter().map(|minutes| (minutes.clone(), rollup.clone())).collect(),
+        as_of: storage::store::Clock::system().now(),
+        warnings: notes.warnings,
+        snapshot: snapshot.clone(),
+    })
 }
 
 #[cfg(test)]

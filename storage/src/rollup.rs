@@ -73,6 +73,38 @@ impl Counts {
             self.0 = other.0.iter().map(|(slot, count)| (*slot, sign * count)).collect();
             return;
         }
+        if !self.merge_in_place(other, sign) {
+            self.merge_anew(other, sign);
+        }
+    }
+
+    /// As it nearly always is where much is summed: every slot is there. False when it is not.
+    fn merge_in_place(&mut self, other: &Self, sign: i64) -> bool {
+        let mut at = 0;
+        let mut find = |mine: &[(u16, i64)], slot: u16| {
+            while mine.get(at).is_some_and(|(known, _)| *known < slot) {
+                at += 1;
+            }
+            mine.get(at).is_some_and(|(known, _)| *known == slot).then_some(at)
+        };
+        if !other.0.iter().all(|(slot, _)| find(&self.0, *slot).is_some()) {
+            return false;
+        }
+        let (mut at, mut gone) = (0, false);
+        for (slot, count) in &other.0 {
+            while self.0[at].0 < *slot {
+                at += 1;
+            }
+            self.0[at].1 += sign * count;
+            gone |= self.0[at].1 == 0;
+        }
+        if gone {
+            self.0.retain(|(_, count)| *count != 0);
+        }
+        true
+    }
+
+    fn merge_anew(&mut self, other: &Self, sign: i64) {
         let mut merged = Vec::with_capacity(self.0.len() + other.0.len());
         let (mut mine, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
         while let (Some((slot, count)), Some((other_slot, other_count))) = (mine.peek(), theirs.peek()) {
@@ -195,6 +227,11 @@ impl Rollup {
         some.into_iter().flatten().flat_map(|(minute, cells)| cells.iter().map(|(key, cell)| (*minute, key, cell)))
     }
 
+    /// Whether a key counts anything in some minutes.
+    pub fn counts_within(&self, minutes: std::ops::Range<Minute>, key: &[u8]) -> bool {
+        !minutes.is_empty() && self.cells.range(minutes).any(|(_, cells)| cells.contains_key(key))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
@@ -280,6 +317,24 @@ mod tests {
         negative.merge(&one, -1);
         negative.merge(&one, 1);
         assert!(negative.is_empty());
+    }
+
+    #[test]
+    fn merging_is_adding_slot_by_slot() {
+        let counts = |slots: &[(u16, i64)]| Counts(slots.to_vec());
+        let cases: [(&[(u16, i64)], &[(u16, i64)]); 5] = [
+            (&[(1, 2), (3, 4)], &[(1, 1), (3, 4)]),
+            (&[(1, 2), (3, 4)], &[(2, 1), (4, 4)]),
+            (&[], &[(2, 1)]),
+            (&[(5, 1)], &[(2, 1), (5, 1), (9, 3)]),
+            (&[(1, 1), (9, 1)], &[(1, 1)]),
+        ];
+        for ((mine, theirs), sign) in cases.into_iter().flat_map(|case| [(case, 1), (case, -1)]) {
+            let (mut merged, mut added) = (counts(mine), counts(mine));
+            merged.merge(&counts(theirs), sign);
+            theirs.iter().for_each(|(slot, count)| added.add(*slot, sign * count));
+            assert_eq!(merged, added, "{mine:?} and {sign} times {theirs:?}");
+        }
     }
 
     #[test]

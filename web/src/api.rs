@@ -3,6 +3,8 @@
 pub(crate) mod chain;
 mod chain_json;
 pub(crate) mod data;
+pub(crate) mod graph;
+mod graph_json;
 pub(crate) mod json;
 mod log_json;
 pub(crate) mod logs;

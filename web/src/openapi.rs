@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{chain, data, logs, services, sql, status, tags, traces, usage};
+use crate::api::{chain, data, graph, logs, services, sql, status, tags, traces, usage};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,7 +24,7 @@ use crate::api::{chain, data, logs, services, sql, status, tags, traces, usage};
         services::detail,
         services::operations,
         services::compare,
-        services::graph,
+        graph::graph,
         tags::list,
         tags::values,
         sql::run,

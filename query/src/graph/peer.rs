@@ -1,6 +1,7 @@
 //! What stands at the far end of a call that nobody in the store answered.
 
 use crate::model::NodeKind;
+use crate::rollup::PlaceKind;
 
 use super::calls::Part;
 use super::intern::{Name, Names};
@@ -41,30 +42,38 @@ pub(crate) fn node(part: &Part, names: &Names) -> Option<(NodeKind, Name)> {
     Some((kind, part.peer))
 }
 
+/// The topic that a message went through, by the name that its sender has for where it goes.
+pub(crate) fn topic(name: &str, protocol: &str) -> bool {
+    match Some(protocol).filter(|protocol| !protocol.is_empty()).and_then(|protocol| name.strip_prefix(protocol)) {
+        Some(rest) => rest.starts_with(':') && !rest.starts_with("://"),
+        None => name.starts_with("topic:"),
+    }
+}
+
 /// Unique among all nodes: a service's own name, or a colon, the kind and the peer.
-pub(crate) fn id((kind, name): (NodeKind, Name), names: &Names) -> String {
-    let name = names.text(name);
+pub(crate) fn id(kind: PlaceKind, name: &str) -> String {
     match kind {
-        NodeKind::Service => name.to_owned(),
-        NodeKind::Database => format!(":database:{name}"),
-        NodeKind::Topic => format!(":topic:{name}"),
-        NodeKind::External => format!(":external:{name}"),
-        NodeKind::User => ":user".to_owned(),
+        PlaceKind::Service => name.to_owned(),
+        PlaceKind::Database => format!(":database:{name}"),
+        PlaceKind::Topic => format!(":topic:{name}"),
+        PlaceKind::External => format!(":external:{name}"),
+        PlaceKind::User => ":user".to_owned(),
+        PlaceKind::Unknown => ":unknown".to_owned(),
     }
 }
 
 /// What people read: a database by its address, or its system where no address is known.
-pub(crate) fn name((kind, name): (NodeKind, Name), names: &Names) -> String {
-    let text = names.text(name);
+pub(crate) fn name(kind: PlaceKind, text: &str) -> String {
     match kind {
-        NodeKind::Service | NodeKind::External => text.to_owned(),
-        NodeKind::Database => match text.split_once("://") {
+        PlaceKind::Service | PlaceKind::External => text.to_owned(),
+        PlaceKind::Database => match text.split_once("://") {
             Some((system, "")) => system.to_owned(),
             Some((_, address)) => address.trim_start_matches('/').to_owned(),
             None => text.to_owned(),
         },
-        NodeKind::Topic => text.split_once(':').map_or(text, |(_, topic)| topic).to_owned(),
-        NodeKind::User => "user".to_owned(),
+        PlaceKind::Topic => text.split_once(':').map_or(text, |(_, topic)| topic).to_owned(),
+        PlaceKind::User => "user".to_owned(),
+        PlaceKind::Unknown => "unknown".to_owned(),
     }
 }
 

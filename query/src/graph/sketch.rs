@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use storage::rollup::Counts;
+
 use crate::model::Quantiles;
 
 /// Relative error of a quantile.
@@ -67,6 +69,27 @@ impl Sketch {
     }
 }
 
+/// Quantiles of a sketch among the counts of a cell: bucket `i` at slot `first + i`.
+pub fn quantiles_of(counts: &Counts, first: u16) -> Option<Quantiles> {
+    let mut buckets: Vec<(u16, u64)> = counts
+        .slots(first..first + ZERO + 1)
+        .filter_map(|(slot, count)| Some((slot - first, u64::try_from(count).ok()?)))
+        .collect();
+    if buckets.last().is_some_and(|(bucket, _)| *bucket == ZERO) {
+        buckets.rotate_right(1); // zeros are the least
+    }
+    let last = buckets.iter().map(|(_, count)| count).sum::<u64>().checked_sub(1)?;
+    let quantile = |q: f64| {
+        let (rank, mut below) = ((q * last as f64) as u64, 0);
+        let found = buckets.iter().find(|(_, count)| {
+            below += count;
+            rank < below
+        });
+        found.or(buckets.last()).map(|(bucket, _)| if *bucket == ZERO { 0 } else { middle(*bucket) })
+    };
+    Some(Quantiles { p50: quantile(0.5)?, p95: quantile(0.95)?, p99: quantile(0.99)? })
+}
+
 /// The number of a value's bucket, below 2,304; 0 has one of its own, the last.
 pub fn bucket(value: u64) -> u16 {
     match value {
@@ -111,6 +134,14 @@ mod tests {
             let exact = values[(q * (values.len() - 1) as f64) as usize] as f64;
             // half a nanosecond of rounding, and the last bits of the logarithm
             prop_assert!((found - exact).abs() <= exact * (ALPHA + 1e-9) + 0.5, "{found} for {exact}");
+        }
+
+        #[test]
+        fn a_cell_holds_the_same_sketch(values in durations()) {
+            let mut counts = Counts::default();
+            values.iter().for_each(|&value| counts.add(4096 + bucket(value), 1));
+            counts.add(7, 3);
+            prop_assert_eq!(quantiles_of(&counts, 4096), sketch(&values).quantiles());
         }
 
         #[test]

@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Edge, NodeKind, Span};
-use crate::rows::Columns;
+use crate::model::{Edge, Exactness, Identity, NodeKind, Span};
+use crate::rollup::{Mode, Summariser};
 use crate::rows::testing::{resource, span, span_batch};
+use std::sync::Arc;
 use storage::ids::{SpanId, TraceId};
+use storage::rollup::Summarise;
 
 const T0: u64 = 1_700_000_000_000_000_000;
 const SERVER: i32 = 2;
@@ -40,20 +42,21 @@ fn failed(span: Span, outcome: &str) -> Span {
     Span { status_code: 2, outcome: outcome.to_owned(), ..span }
 }
 
-fn graph_of(batches: &[&[Span]], range: Range, focus: Option<&str>) -> Graph {
-    let (mut names, mut sums, mut found) = (Names::default(), Sums::default(), Vec::new());
-    for spans in batches {
-        let batch = span_batch(spans);
-        parts::collect(Columns::new(&batch), &mut found, &mut names, |_| true, Range::ALL).expect("a batch of spans");
-    }
-    for trace in parts::by_trace(&mut found, &names) {
-        sums.add(trace, range, &mut names);
-    }
-    sums.finish(&names, focus, Notes::default())
+fn graph_of(batches: &[&[Span]], range: Range, options: &GraphOptions) -> Graph {
+    let batches: Vec<_> = batches.iter().map(|spans| span_batch(spans)).collect();
+    let rollup = Arc::new(Summariser.summarise(&batches).expect("batches of spans"));
+    let asked = minutes(range);
+    let around = [Minute::MIN..asked.start, asked.clone(), asked.end..Minute::MAX];
+    let sums = draw::sums(&around.map(|minutes| (minutes, rollup.clone())), &asked);
+    draw::draw(&sums, options, range, 0, Notes::default())
 }
 
 fn graph(spans: &[Span]) -> Graph {
-    graph_of(&[spans], Range::ALL, None)
+    graph_of(&[spans], Range::ALL, &GraphOptions::default())
+}
+
+fn focused(spans: &[Span], focus: &str, depth: u32) -> Graph {
+    graph_of(&[spans], Range::ALL, &GraphOptions { focus: Some(focus.to_owned()), depth, ..GraphOptions::default() })
 }
 
 fn told(graph: &Graph) -> Vec<(String, String, u64, u64)> {
@@ -107,10 +110,12 @@ fn peers_that_did_not_answer_are_virtual() {
             (NodeKind::External, "api.example.com", 1),
             (NodeKind::External, "rpcx:Arith", 1),
             (NodeKind::Topic, "orders", 1),
+            (NodeKind::Unknown, "unknown", 1),
             (NodeKind::Service, "cart", 0),
         ]
     );
-    assert_eq!(found.notes.warnings.len(), 1, "the exit to nowhere is told: {:?}", found.notes);
+    assert!(found.edges.iter().all(|edge| edge.identity == Identity::Virtual));
+    assert_eq!(found.exactness, Exactness { unpaired: 3, ..Exactness::default() });
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn a_refused_call_goes_to_the_service_that_answered_others() {
         alone(9, failed(calling(one("other", 2, 0, CLIENT), "http", "10.0.0.8:8080"), "timeout")),
     ];
     let answered = [to_cart(2), one("cart", 3, 2, SERVER)];
-    let found = graph_of(&[&refused, &answered], Range::ALL, None);
+    let found = graph_of(&[&refused, &answered], Range::ALL, &GraphOptions::default());
     let stranger = edge("other", ":external:10.0.0.8:8080", 1, 1);
     assert_eq!(told(&found), [edge("front", "cart", 3, 2), stranger, edge("other", "cart", 1, 1)]);
     let outcomes = [("breaker_open".to_owned(), 1), ("no_instance".to_owned(), 1)];
@@ -159,7 +164,17 @@ fn an_address_of_several_services_is_none_of_them() {
 fn a_topic_is_no_address() {
     let publish = |id| calling(one("front", id, 0, PRODUCER), "kafka", "kafka:orders");
     let found = graph(&[publish(1), one("billing", 2, 1, CONSUMER), publish(3)]);
-    assert_eq!(told(&found), [edge("front", ":topic:kafka:orders", 1, 0), edge("front", "billing", 1, 0)]);
+    assert_eq!(
+        told(&found),
+        [edge(":topic:kafka:orders", "billing", 1, 0), edge("front", ":topic:kafka:orders", 2, 0)],
+        "what was answered goes through the topic too"
+    );
+    let [received, sent] = &found.edges[..] else { panic!("two edges") };
+    assert_eq!((received.mode, sent.mode, sent.paired), (Mode::Async, Mode::Async, 1));
+    assert!(received.lag.is_some() && received.client.is_none() && sent.lag.is_none() && sent.server.is_none());
+    let app = GraphOptions { layer: LayerFilter::App, ..GraphOptions::default() };
+    let app = graph_of(&[&[publish(1), one("billing", 2, 1, CONSUMER), publish(3)]], Range::ALL, &app);
+    assert_eq!(told(&app), [edge("front", "billing", 1, 0)], "without topics it is a call");
 }
 
 #[test]
@@ -208,23 +223,60 @@ fn a_nameless_callee_is_called_by_its_peer() {
 }
 
 #[test]
-fn a_call_belongs_to_the_time_of_its_client() {
-    let spans = [one("front", 10, 0, CLIENT), one("cart", 20, 10, SERVER)];
-    let at = |from: u64, to: u64| {
-        let range = Range { from: (T0 + from) as i64, to: (T0 + to) as i64 };
-        told(&graph_of(&[&spans], range, None)).len()
+fn a_call_belongs_to_the_minute_of_its_client() {
+    const MINUTE: u64 = NANOS_PER_MINUTE as u64;
+    let next = Span { start: T0 + MINUTE, end: T0 + MINUTE + 5, ..one("cart", 20, 10, SERVER) };
+    let spans = [one("front", 10, 0, CLIENT), next];
+    let at = |minute: u64| {
+        let from = T0 / MINUTE * MINUTE + minute * MINUTE;
+        let range = Range { from: from as i64, to: (from + MINUTE) as i64 };
+        told(&graph_of(&[&spans], range, &GraphOptions::default())).len()
     };
-    assert_eq!((at(10, 11), at(11, 30), at(0, 10)), (1, 0, 0));
+    assert_eq!((at(0), at(1)), (1, 0));
 }
 
 #[test]
-fn orphans_are_told_and_focus_cuts() {
+fn orphans_come_from_the_unknown_and_focus_cuts() {
     let spans =
         [one("cart", 1, 99, SERVER), one("cart", 2, 1, CLIENT), one("db", 3, 2, SERVER), one("x", 4, 0, SERVER)];
-    let found = graph_of(&[&spans], Range::ALL, Some("cart"));
-    assert_eq!(told(&found), [edge("cart", "db", 1, 0)]);
-    assert_eq!(found.nodes.iter().map(|n| (n.id.as_str(), n.calls)).collect::<Vec<_>>(), [("cart", 1), ("db", 1)]);
-    assert_eq!(found.notes.warnings.len(), 1);
+    let found = focused(&spans, "cart", 1);
+    assert_eq!(told(&found), [edge(":unknown", "cart", 1, 0), edge("cart", "db", 1, 0)]);
+    let nodes: Vec<_> = found.nodes.iter().map(|n| (n.id.as_str(), n.calls)).collect();
+    assert_eq!(nodes, [(":unknown", 1), ("cart", 1), ("db", 1)]);
+    assert_eq!(found.exactness.orphans, 1);
+}
+
+#[test]
+fn focus_reaches_as_far_as_asked() {
+    let spans = [
+        one("a", 1, 0, CLIENT),
+        one("b", 2, 1, SERVER),
+        one("b", 3, 2, CLIENT),
+        one("c", 4, 3, SERVER),
+        one("c", 5, 4, CLIENT),
+        one("d", 6, 5, SERVER),
+    ];
+    assert_eq!(told(&focused(&spans, "a", 0)), []);
+    assert_eq!(told(&focused(&spans, "a", 1)), [edge("a", "b", 1, 0)]);
+    assert_eq!(told(&focused(&spans, "a", 2)), [edge("a", "b", 1, 0), edge("b", "c", 1, 0)]);
+    assert_eq!(focused(&spans, "a", 9).nodes.len(), 4);
+    assert!(focused(&spans, "nobody", 9).nodes.is_empty());
+}
+
+#[test]
+fn layers_operations_and_environments_cut() {
+    let query = calling(Span { operation: "SELECT".to_owned(), ..one("cart", 2, 1, CLIENT) }, "mysql", "mysql://h/d");
+    let other = calling(Span { operation: "UPDATE".to_owned(), ..one("cart", 3, 1, CLIENT) }, "mysql", "mysql://h/d");
+    let spans = [one("cart", 1, 0, SERVER), query, other];
+    let asked = |options: &GraphOptions| graph_of(&[&spans], Range::ALL, options);
+    let cut = |layer| asked(&GraphOptions { layer, ..GraphOptions::default() });
+    assert_eq!(told(&cut(LayerFilter::App)), [edge(":user", "cart", 1, 0)]);
+    assert_eq!(told(&cut(LayerFilter::Infra)), [edge("cart", ":database:mysql://h/d", 2, 0)]);
+    let operations = asked(&GraphOptions { operations: true, ..GraphOptions::default() });
+    let named: Vec<_> = operations.edges.iter().filter_map(|edge| edge.operation.as_deref()).collect();
+    assert_eq!(named, ["op", "SELECT", "UPDATE"]);
+    let nowhere = asked(&GraphOptions { env: Some("staging".to_owned()), ..GraphOptions::default() });
+    assert!(nowhere.nodes.is_empty() && nowhere.edges.is_empty());
 }
 
 fn any_span() -> impl Strategy<Value = Span> {
@@ -264,7 +316,7 @@ proptest! {
         let (spans, shuffled, again, cut) = sent;
         let wanted = graph(&spans);
         let (first, second) = shuffled.split_at(if shuffled.is_empty() { 0 } else { cut.index(shuffled.len()) });
-        let found = graph_of(&[second, &again, first], Range::ALL, None);
+        let found = graph_of(&[second, &again, first], Range::ALL, &GraphOptions::default());
         prop_assert_eq!(&wanted.nodes, &found.nodes);
         prop_assert_eq!(&wanted.edges, &found.edges);
         let calls: u64 = wanted.edges.iter().map(|edge| edge.calls).sum();

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use storage::rollup::{Cell, Exemplar, Rollup, minute_of};
+use storage::rollup::{Cell, Exemplar, Rollup, TRACE_GAP, minute_of};
 
 use super::key::{Key, Mode, Place, PlaceKind};
 use super::{OUTCOMES, slot};
@@ -13,6 +13,11 @@ use crate::model::NodeKind;
 
 /// Adds the calls of one trace and where its spans come from. `parts` are as [`calls`] wants them.
 pub(crate) fn count(parts: &[Part], names: &Names, rollup: &mut Rollup) {
+    let near = |a: &Part, b: &Part| b.node.start.abs_diff(a.node.start) <= TRACE_GAP as u64;
+    parts.chunk_by(near).for_each(|parts| count_piece(parts, names, rollup));
+}
+
+fn count_piece(parts: &[Part], names: &Names, rollup: &mut Rollup) {
     for part in parts {
         let key = presence(part, names);
         rollup.cell(minute(part), &key.encode()).counts.add(slot::CALLS, 1);
@@ -158,6 +163,7 @@ pub(crate) fn place_of_peer(part: &Part, names: &Names) -> Option<Place> {
         NodeKind::Topic => PlaceKind::Topic,
         NodeKind::External => PlaceKind::External,
         NodeKind::User => PlaceKind::User,
+        NodeKind::Unknown => PlaceKind::Unknown,
     };
     Some(Place::new(kind, names.text(name)))
 }

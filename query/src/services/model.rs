@@ -8,6 +8,7 @@ use storage::rollup::Minute;
 
 use super::layers::{Layer, Source};
 use crate::model::{Notes, Quantiles};
+pub use crate::model::Identity;
 use crate::rollup::{Mode, Place};
 
 /// One service as seen in a window.
@@ -180,17 +181,6 @@ pub struct Dependency {
     pub lag: Option<Quantiles>,
     pub outcomes: BTreeMap<&'static str, u64>,
     pub exemplars: Vec<(TraceId, SpanId)>,
-}
-
-/// How it is known who stands at both ends. The best of an edge's calls counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Identity {
-    /// Both sides are stored.
-    Paired,
-    /// The callee is known by its name or by an address that it answered to.
-    Inferred,
-    /// One end sends no spans.
-    Virtual,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -78,7 +78,9 @@ async fn ask(engine: &Engine) -> Answers {
         pages.push(engine.search_traces(search).await.expect("a page").items);
     }
     let services = engine.services(Scope::of(Range::ALL)).await.expect("an answer").services;
-    let graph = engine.graph(Range::ALL, None).await.expect("an answer");
+    let mut graph = engine.graph(Range::ALL, Default::default()).await.expect("an answer");
+    // One that was shown when less of its trace was stored may stay.
+    graph.edges.iter_mut().for_each(|edge| edge.exemplars.clear());
     let (links, _) = engine.dependencies(Range::ALL).await.expect("an answer");
     Answers { traces, columns, pages, services, graph: (graph.nodes, graph.edges), links }
 }

@@ -9,6 +9,7 @@ use storage::store::{Decode, Request, Rows, Settings, Signal, Store};
 
 use crate::engine::{Engine, Limits};
 use crate::model::Span;
+use crate::rollup::Summariser;
 use crate::rows::testing::span_batch;
 
 pub(crate) struct Stored {
@@ -29,7 +30,8 @@ impl Decode for NoReplay {
 impl Stored {
     pub(crate) async fn new(limits: Limits) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(Settings::new(folder.path()), Arc::new(NoReplay)).await.expect("a new store");
+        let settings = Settings { summarise: Some(Arc::new(Summariser)), ..Settings::new(folder.path()) };
+        let store = Store::open(settings, Arc::new(NoReplay)).await.expect("a new store");
         Self { engine: Engine::new(store, limits), next: AtomicU64::new(1), _folder: folder }
     }
 

@@ -41,7 +41,7 @@ on_both! {
         let (spans, logs) = (segment(Table::Spans, "a", 0..10), segment(Table::Logs, "b", 0..7));
         let change = Change { add: vec![spans.clone(), logs.clone()], checkpoint: Some(42), ..Change::default() };
         let committed = catalog.commit(change).await.expect("commits");
-        assert_eq!(committed, CommittedSnapshot { snapshot: 2, segment_ids: vec![0, 1] });
+        assert_eq!(committed, CommittedSnapshot { snapshot: 2, segment_ids: vec![0, 1], rollup: None });
         let expected = [SegmentMeta { id: 0, ..spans.meta }, SegmentMeta { id: 1, ..logs.meta }];
         assert_eq!(catalog.segments().await.expect("segments"), expected);
         catalog.close().await;
@@ -135,7 +135,7 @@ on_both! {
         let mut committed: Vec<_> = committed.into_iter().map(|joined| joined.expect("runs")).collect();
         committed.sort_by_key(|committed| committed.snapshot);
         for (number, committed) in (0..).zip(&committed) {
-            assert_eq!(committed, &CommittedSnapshot { snapshot: number + 2, segment_ids: vec![number] });
+            assert_eq!(committed, &CommittedSnapshot { snapshot: number + 2, segment_ids: vec![number], rollup: None });
         }
         assert_eq!(catalog.segments().await.expect("segments").len(), 20);
         assert_eq!(fixture.text("SELECT record_count || ' ' || next_row_id FROM ducklake_table_stats").await, ["100 100"]);

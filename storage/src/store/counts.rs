@@ -119,17 +119,16 @@ impl Store {
         self.settings.summarise.is_some()
     }
 
-    /// The counts of some minutes, consistent with one snapshot.
-    pub async fn counted(self: &Arc<Self>, minutes: Range<Minute>, grain: Grain) -> Result<Counted, CountError> {
+    /// The counts of some minutes, consistent with one snapshot. Ranges are apart; no part reaches over two.
+    pub async fn counted(self: &Arc<Self>, ranges: &[Range<Minute>], grain: Grain) -> Result<Counted, CountError> {
         let mut attempt = 1;
         loop {
             let Residue { snapshot, rollup, as_of, .. } = self.residue().await?;
-            let mut warnings = self.uncounted(&snapshot, &minutes);
-            match self.stored(&snapshot, &minutes, grain, &mut warnings).await? {
+            let mut warnings = uncounted(&snapshot, ranges);
+            match self.stored(&snapshot, ranges, grain, &mut warnings).await? {
                 Some(mut parts) => {
-                    parts.push((minutes.clone(), rollup));
-                    let parted = parts.iter().flat_map(|(minutes, part)| part.within(minutes.clone()));
-                    if parted.filter(|(_, key, cell)| key[..] == *PARTED && !cell.counts.is_empty()).count() > 0 {
+                    parts.extend(ranges.iter().map(|minutes| (minutes.clone(), rollup.clone())));
+                    if parts.iter().any(|(minutes, part)| part.counts_within(minutes.clone(), PARTED)) {
                         warnings.push(
                             "calls of very large traces, or of some that could not be read, are counted in parts".to_owned(),
                         );
@@ -154,11 +153,12 @@ impl Store {
     async fn stored(
         &self,
         snapshot: &Snapshot,
-        minutes: &Range<Minute>,
+        ranges: &[Range<Minute>],
         grain: Grain,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Vec<(Range<Minute>, Arc<Rollup>)>>, CountError> {
-        let wanted = wanted(&snapshot.view.rollups.chunks, minutes, grain);
+        let chunks = &snapshot.view.rollups.chunks;
+        let wanted: Vec<_> = ranges.iter().flat_map(|minutes| wanted(chunks, minutes, grain)).collect();
         let mut parts: Vec<(Range<Minute>, Arc<Rollup>)> = Vec::with_capacity(wanted.len() + 1);
         let (mut missing, mut bytes) = (Vec::new(), 0);
         {
@@ -250,15 +250,17 @@ impl Store {
         };
         delta(summarise, new, &old)
     }
+}
 
-    /// What the stored counts of some minutes lack.
-    fn uncounted(&self, snapshot: &Snapshot, minutes: &Range<Minute>) -> Vec<String> {
-        let from = minutes.start.saturating_mul(NANOS_PER_MINUTE);
-        let backfill = snapshot.view.rollups.backfill;
-        let lacks = backfill.is_some_and(|backfill| from < backfill.below.saturating_add(TRACE_GAP));
-        let told = "calls from before the upgrade are still being counted: a part of this range may lack some";
-        lacks.then(|| told.to_owned()).into_iter().collect()
-    }
+/// What the stored counts of some minutes lack.
+fn uncounted(snapshot: &Snapshot, ranges: &[Range<Minute>]) -> Vec<String> {
+    let from = ranges.iter().map(|minutes| minutes.start).min().unwrap_or(Minute::MAX);
+    let backfill = snapshot.view.rollups.backfill;
+    let lacks = backfill.is_some_and(|backfill| {
+        from.saturating_mul(NANOS_PER_MINUTE) < backfill.below.saturating_add(TRACE_GAP)
+    });
+    let told = "calls from before the upgrade are still being counted: a part of this range may lack some";
+    lacks.then(|| told.to_owned()).into_iter().collect()
 }
 
 /// Pieces of chunks that add up to some minutes, and which minutes of each count.

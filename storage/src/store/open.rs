@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::*;
-use crate::rollup::RollupState;
+use crate::catalog::RollupState;
 use crate::segment::{Segment, SegmentMeta};
 use crate::wal::{Disk, Replayed, WalSettings};
 use crate::{disk, fault};

@@ -1,20 +1,18 @@
-//! `GET /services`, `/services/{id}`, its operations and releases; `GET /graph`.
+//! `GET /services`, `/services/{id}`, its operations and releases.
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use query::services::Scope;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use utoipa::IntoParams;
 
+use super::range;
 use super::services_json::{ComparisonJson, DetailJson, ServiceList};
-use super::system_json::{GraphJson, OperationList};
-use super::{RangeParams, range};
+use super::system_json::OperationList;
 use crate::error::{ApiError, ErrorBody};
 use crate::params::{Path, Query};
 use crate::state::AppState;
-use crate::time::Moment;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -154,31 +152,6 @@ pub(crate) async fn operations(
     let (operations, notes) = state.engine.operations(service, None, asked.range(state.now())?).await?;
     let operations = operations.into_iter().map(Into::into).collect();
     Ok(Json(OperationList { operations, notes: notes.into() }))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct GraphParams {
-    /// RFC 3339, ns since the epoch, `now`, or `now-1h` (units s m h d w). Default: an hour before `to`.
-    #[param(value_type = Option<String>)]
-    from: Option<Moment>,
-    /// Exclusive; as `from`. Default: now.
-    #[param(value_type = Option<String>)]
-    to: Option<Moment>,
-    /// Only what touches this service.
-    service: Option<String>,
-}
-
-/// Who called whom, and how that went.
-#[utoipa::path(get, path = "/api/v1/graph", operation_id = "get_graph", tag = "system", params(GraphParams),
-    responses((status = 200, body = GraphJson), (status = 400, body = ErrorBody)))]
-pub(crate) async fn graph(
-    State(state): State<AppState>,
-    Query(asked): Query<GraphParams>,
-) -> Result<Response, ApiError> {
-    let range = range(asked.from, asked.to, state.now())?;
-    let graph = state.engine.graph(range, asked.service).await?;
-    Ok(Json(GraphJson::from(graph)).into_response())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use query::rollup::{Mode, Place, PlaceKind};
+use query::rollup::{Place, PlaceKind};
 use query::services::layers::{Layer, Source};
 use query::services::model;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use storage::terms::severity_name;
 use utoipa::ToSchema;
 
 use super::json::{Hex, Notes, Ns};
-use super::system_json::{Exemplar, Quantiles};
+use super::graph_json::{Exemplar, Identity, Mode, Quantiles};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServiceList {
@@ -379,7 +379,7 @@ struct DependencyJson {
     source: String,
     target: String,
     protocol: Option<String>,
-    mode: CallMode,
+    mode: Mode,
     identity: Identity,
     calls: u64,
     errors: u64,
@@ -392,36 +392,14 @@ struct DependencyJson {
     exemplars: Vec<Exemplar>,
 }
 
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum CallMode {
-    Sync,
-    Async,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Identity {
-    Paired,
-    Inferred,
-    Virtual,
-}
-
 impl From<model::Dependency> for DependencyJson {
     fn from(edge: model::Dependency) -> Self {
         Self {
             source: node_id(&edge.source),
             target: node_id(&edge.target),
             protocol: some(edge.protocol),
-            mode: match edge.mode {
-                Mode::Sync => CallMode::Sync,
-                Mode::Async => CallMode::Async,
-            },
-            identity: match edge.identity {
-                model::Identity::Paired => Identity::Paired,
-                model::Identity::Inferred => Identity::Inferred,
-                model::Identity::Virtual => Identity::Virtual,
-            },
+            mode: edge.mode.into(),
+            identity: edge.identity.into(),
             calls: edge.calls,
             errors: edge.errors,
             paired: edge.paired,

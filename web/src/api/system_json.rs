@@ -1,10 +1,7 @@
-//! JSON of trace summaries, operations and the graph.
-
-use std::collections::BTreeMap;
+//! JSON of trace summaries and operations.
 
 use query::model;
 use serde::Serialize;
-use storage::ids::{SpanId, TraceId};
 use utoipa::ToSchema;
 
 use super::json::{Hex, Notes, Ns, ServiceCount, SpanKind, kind_name};
@@ -84,119 +81,5 @@ pub(crate) struct OperationJson {
 impl From<model::Operation> for OperationJson {
     fn from(operation: model::Operation) -> Self {
         Self { name: operation.name, kind: kind_name(operation.kind) }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Graph)]
-pub(crate) struct GraphJson {
-    nodes: Vec<NodeJson>,
-    edges: Vec<EdgeJson>,
-    notes: Notes,
-}
-
-impl From<model::Graph> for GraphJson {
-    fn from(graph: model::Graph) -> Self {
-        Self {
-            nodes: graph.nodes.into_iter().map(NodeJson::from).collect(),
-            edges: graph.edges.into_iter().map(EdgeJson::from).collect(),
-            notes: graph.notes.into(),
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Node)]
-struct NodeJson {
-    id: String,
-    name: String,
-    kind: NodeKind,
-    calls: u64,
-    errors: u64,
-}
-
-impl From<model::Node> for NodeJson {
-    fn from(node: model::Node) -> Self {
-        Self { id: node.id, name: node.name, kind: node.kind.into(), calls: node.calls, errors: node.errors }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum NodeKind {
-    Service,
-    Database,
-    Topic,
-    External,
-    User,
-}
-
-impl From<model::NodeKind> for NodeKind {
-    fn from(kind: model::NodeKind) -> Self {
-        match kind {
-            model::NodeKind::Service => NodeKind::Service,
-            model::NodeKind::Database => NodeKind::Database,
-            model::NodeKind::Topic => NodeKind::Topic,
-            model::NodeKind::External => NodeKind::External,
-            model::NodeKind::User => NodeKind::User,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Edge)]
-struct EdgeJson {
-    source: String,
-    target: String,
-    protocol: Option<String>,
-    calls: u64,
-    errors: u64,
-    /// By the caller's clock; null where its spans are missing.
-    client: Option<Quantiles>,
-    /// By the callee's clock; null where its spans are missing.
-    server: Option<Quantiles>,
-    /// Counts of outcomes other than ok.
-    outcomes: BTreeMap<String, u64>,
-    exemplars: Vec<Exemplar>,
-}
-
-impl From<model::Edge> for EdgeJson {
-    fn from(edge: model::Edge) -> Self {
-        Self {
-            source: edge.source,
-            target: edge.target,
-            protocol: edge.protocol,
-            calls: edge.calls,
-            errors: edge.errors,
-            client: edge.client.map(Quantiles::from),
-            server: edge.server.map(Quantiles::from),
-            outcomes: edge.outcomes.into_iter().collect(),
-            exemplars: edge.exemplars.into_iter().map(Exemplar::from).collect(),
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct Quantiles {
-    p50_ns: u64,
-    p95_ns: u64,
-    p99_ns: u64,
-}
-
-impl From<model::Quantiles> for Quantiles {
-    fn from(quantiles: model::Quantiles) -> Self {
-        Self { p50_ns: quantiles.p50, p95_ns: quantiles.p95, p99_ns: quantiles.p99 }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct Exemplar {
-    trace_id: Hex,
-    span_id: Hex,
-}
-
-impl From<(TraceId, SpanId)> for Exemplar {
-    fn from((trace_id, span_id): (TraceId, SpanId)) -> Self {
-        Self { trace_id: Hex::from(trace_id), span_id: Hex::from(span_id) }
     }
 }

@@ -59,7 +59,8 @@ impl World {
     }
 
     async fn within(dir: tempfile::TempDir) -> Self {
-        let settings = Settings { clock: Clock::new(|| NOW), ..Settings::new(dir.path()) };
+        let summarise: Option<Arc<dyn storage::rollup::Summarise>> = Some(Arc::new(query::rollup::Summariser));
+        let settings = Settings { clock: Clock::new(|| NOW), summarise, ..Settings::new(dir.path()) };
         let store = Store::open(settings, Arc::new(collector::OtlpDecoder::default())).await.expect("the store opens");
         let about = About {
             version: "0.0.0-test".to_owned(),

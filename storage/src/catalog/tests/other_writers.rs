@@ -25,7 +25,7 @@ on_both! {
             .await;
         assert_eq!(catalog.segments().await.expect("segments").len(), 2);
         let change = Change { add: vec![segment(Table::Spans, "c", 0..10)], ..Change::default() };
-        assert_eq!(catalog.commit(change).await.expect("commits"), CommittedSnapshot { snapshot: 4, segment_ids: vec![3] });
+        assert_eq!(catalog.commit(change).await.expect("commits"), CommittedSnapshot { snapshot: 4, segment_ids: vec![3], rollup: None });
         assert_eq!(fixture.text("SELECT row_id_start FROM ducklake_data_file WHERE data_file_id = 3").await, ["25"]);
         assert!(catalog.known_files().await.expect("files").contains("main/spans/ducklake-x.parquet"));
         assert!(matches!(
@@ -149,6 +149,6 @@ on_both! {
             transaction.commit().await.expect("commits");
         };
         let (committed, ()) = tokio::join!(commit, release);
-        assert_eq!(committed.expect("commits"), CommittedSnapshot { snapshot: 4, segment_ids: vec![3] });
+        assert_eq!(committed.expect("commits"), CommittedSnapshot { snapshot: 4, segment_ids: vec![3], rollup: None });
     }
 }

@@ -10,9 +10,9 @@ on_both! {
         let catalog = fixture.open().await;
         let add = vec![segment(Table::Spans, "a", 0..10), segment(Table::Spans, "b", 10..20)];
         catalog.commit(Change { add, ..Change::default() }).await.expect("commits");
-        let change = Change { add: vec![segment(Table::Spans, "ab", 0..20)], remove: vec![0, 1], checkpoint: None, mark: Vec::new() };
+        let change = Change { add: vec![segment(Table::Spans, "ab", 0..20)], remove: vec![0, 1], checkpoint: None, mark: Vec::new(), rollup: None };
         let committed = catalog.commit(change).await.expect("commits");
-        assert_eq!(committed, CommittedSnapshot { snapshot: 3, segment_ids: vec![2] });
+        assert_eq!(committed, CommittedSnapshot { snapshot: 3, segment_ids: vec![2], rollup: None });
         let ids: Vec<i64> = catalog.segments().await.expect("segments").iter().map(|segment| segment.id).collect();
         assert_eq!(ids, [2]);
         let at = |snapshot: i64| {
