@@ -174,4 +174,6 @@ fn of_spans(snapshot: &Snapshot, deadline: &Deadline, ranges: &[Span<Minute>]) -
 }
 
 #[cfg(test)]
+mod stored_tests;
+#[cfg(test)]
 mod tests;

@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// Sums the chunks of hours that are over, and of others that have many.
-    pub(super) async fn sum_counts(&self) -> Result<(), WriteError> {
+    pub async fn sum_counts(&self) -> Result<(), WriteError> {
         let _alone = self.maintenance.lock().await;
         let now = minute_of(self.settings.clock.now());
         let due = due(&self.view.load().rollups.chunks, now);

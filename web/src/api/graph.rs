@@ -30,11 +30,11 @@ pub(crate) struct GraphParams {
     /// The id of a node: only what is near it.
     focus: Option<String>,
     /// The same as `focus`.
-    #[param(deprecated)]
     service: Option<String>,
     /// How many edges away from the focus are shown. Default: 1.
     depth: Option<u32>,
     /// Default: all.
+    #[param(inline)]
     layer: Option<Layer>,
     /// An edge for each operation. Default: false.
     operations: Option<bool>,

@@ -61,6 +61,7 @@ async fn a_segment_is_removed_by_one_of_them() {
         remove: vec![0],
         checkpoint: None,
         mark: Vec::new(),
+        rollup: None,
     };
     let (first, second) = tokio::join!(a.commit(merge("y")), b.commit(merge("z")));
     let conflicts = [&first, &second].iter().filter(|result| matches!(result, Err(CatalogError::Conflict(_)))).count();
