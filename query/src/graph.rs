@@ -65,11 +65,8 @@ impl Engine {
     /// touches.
     pub async fn graph(&self, range: Range, options: GraphOptions) -> Result<Graph, QueryError> {
         let asked = minutes(range);
-        let around = [
-            asked.start.saturating_sub(LEARN)..asked.start,
-            asked.clone(),
-            asked.end..asked.end.saturating_add(LEARN),
-        ];
+        let around =
+            [asked.start.saturating_sub(LEARN)..asked.start, asked.clone(), asked.end..asked.end.saturating_add(LEARN)];
         let ranges = around.into_iter().filter(|range| !range.is_empty()).collect();
         self.counted(ranges, Grain::Hour, move |counted, deadline| {
             let mut notes = Notes::of(&counted.snapshot);

@@ -347,7 +347,7 @@ pub struct Quantiles {
 }
 
 /// How it is known who stands at both ends of an edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {
     /// Both sides of some calls are stored.
     Paired,

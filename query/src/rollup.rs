@@ -138,7 +138,9 @@ impl Engine {
         question: impl FnOnce(&Counted, &Deadline) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         if !self.store().counts() {
-            return self.run(move |snapshot, deadline| question(&of_spans(snapshot, deadline, &ranges)?, deadline)).await;
+            return self
+                .run(move |snapshot, deadline| question(&of_spans(snapshot, deadline, &ranges)?, deadline))
+                .await;
         }
         let (turn, _waits) = self.short_turn().await?;
         let counted = turn.deadline.wait(self.store().counted(&ranges, grain)).await?;

@@ -166,7 +166,8 @@ impl<'a> Drawing<'a> {
                 LayerFilter::Infra => end.is_infra() || touched.contains(end),
             },
         };
-        let mut nodes: Vec<Node> = self.nodes.iter().filter(|(end, _)| shown(end)).map(|(end, sum)| node(*end, *sum)).collect();
+        let mut nodes: Vec<Node> =
+            self.nodes.iter().filter(|(end, _)| shown(end)).map(|(end, sum)| node(*end, *sum)).collect();
         nodes.sort_by(|a, b| a.id.cmp(&b.id));
         let mut edges: Vec<Edge> = self.lines.iter().map(|(line, cell)| edge(line, cell)).collect();
         let order = |edge: &Edge| {

@@ -22,9 +22,9 @@ type Counted = BTreeMap<(Minute, Vec<u8>), Vec<(u16, i64)>>;
 
 /// Without exemplars: one that was shown when less of its trace was stored may stay.
 fn counted(rollup: &Rollup) -> Counted {
-    let cells = rollup.cells().map(|(minute, key, cell)| {
-        ((minute, key.to_vec()), cell.counts.slots(0..u16::MAX).collect::<Vec<_>>())
-    });
+    let cells = rollup
+        .cells()
+        .map(|(minute, key, cell)| ((minute, key.to_vec()), cell.counts.slots(0..u16::MAX).collect::<Vec<_>>()));
     cells.filter(|(_, slots)| !slots.is_empty()).collect()
 }
 

@@ -7,8 +7,8 @@ use storage::ids::{RowId, SpanId, TraceId};
 use storage::rollup::Minute;
 
 use super::layers::{Layer, Source};
-use crate::model::{Notes, Quantiles};
 pub use crate::model::Identity;
+use crate::model::{Notes, Quantiles};
 use crate::rollup::{Mode, Place};
 
 /// One service as seen in a window.

@@ -1,6 +1,7 @@
 //! Cells made by hand, for tests of this module.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use storage::ids::{SpanId, TraceId};
 use storage::rollup::{Exemplar, Minute, Rollup};
@@ -96,6 +97,6 @@ impl Made {
 
     /// Of the minutes 0 to 60.
     pub(crate) fn cells(&self) -> Cells {
-        Cells::of(&self.rollup, 0..60)
+        Cells::of(&[(0..60, Arc::new(self.rollup.clone()))], 0..60)
     }
 }

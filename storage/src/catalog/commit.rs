@@ -10,8 +10,8 @@ use super::digest::Digest;
 use super::lake::{self, signed};
 use super::stats::{self, FileColumn};
 use super::{
-    CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, Writer, foreign, rollup, state, text,
-    thinned, writers,
+    CatalogError, Change, CommittedSnapshot, FieldIds, NewSegment, SEGMENT_FORMAT, Writer, foreign, rollup, state,
+    text, thinned, writers,
 };
 use crate::fault;
 use crate::schema::Table;

@@ -89,10 +89,7 @@ pub struct RollupChange {
 }
 
 /// Applies a change; ids of the new chunks, and the version since.
-pub(super) async fn apply(
-    connection: &mut Connection,
-    change: &RollupChange,
-) -> Result<(Vec<i64>, u64), CatalogError> {
+pub(super) async fn apply(connection: &mut Connection, change: &RollupChange) -> Result<(Vec<i64>, u64), CatalogError> {
     let (mut version, mut next) = counters(connection).await?;
     if change.base.is_some_and(|base| base != version) {
         return Err(CatalogError::Conflict("others changed the counts".to_owned()));
@@ -129,10 +126,9 @@ pub(super) async fn apply(
 }
 
 pub(super) async fn state(connection: &mut Connection) -> Result<RollupState, CatalogError> {
-    let rows: Vec<(i64, i64, i64)> =
-        sqlx::query_as("SELECT chunk_id, kind, hour FROM clew_rollup ORDER BY chunk_id")
-            .fetch_all(&mut *connection)
-            .await?;
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as("SELECT chunk_id, kind, hour FROM clew_rollup ORDER BY chunk_id")
+        .fetch_all(&mut *connection)
+        .await?;
     let chunk = |(id, kind, hour)| {
         let kind = ChunkKind::of(kind);
         let kind = kind.ok_or_else(|| CatalogError::Damaged(format!("chunk {id} of the counts is of no kind")))?;
@@ -144,7 +140,6 @@ pub(super) async fn state(connection: &mut Connection) -> Result<RollupState, Ca
         backfill: backfill(connection).await?,
     })
 }
-
 
 /// Bytes of chunks, by id; of those that are still there.
 pub(super) async fn bytes(connection: &mut Connection, ids: &[i64]) -> Result<HashMap<i64, Vec<u8>>, CatalogError> {

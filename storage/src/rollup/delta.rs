@@ -43,7 +43,8 @@ pub(crate) struct Old<'a> {
 
 /// What `new` adds to the counts of what is stored.
 pub(crate) fn delta(summarise: &dyn Summarise, new: &[RecordBatch], old: &Old<'_>) -> Result<Rollup, ReadError> {
-    let new: Vec<RecordBatch> = new.iter().map(|batch| projected(batch, summarise.columns())).collect::<Result<_, _>>()?;
+    let new: Vec<RecordBatch> =
+        new.iter().map(|batch| projected(batch, summarise.columns())).collect::<Result<_, _>>()?;
     let rows: usize = new.iter().map(RecordBatch::num_rows).sum();
     let shares = rows.div_ceil(SHARE_ROWS).max(1) as u64;
     let mut delta = Rollup::default();
@@ -116,9 +117,10 @@ impl Traces {
                 // Most segments are far from all of them.
                 let near = self.known.values().map(Bounds::near);
                 let near = near.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((1, 0));
-                let close = old.segments.iter().filter(|segment| {
-                    segment.meta().max_time >= near.0 && segment.meta().min_time <= near.1
-                });
+                let close = old
+                    .segments
+                    .iter()
+                    .filter(|segment| segment.meta().max_time >= near.0 && segment.meta().min_time <= near.1);
                 close.filter_map(|segment| Some((segment, self.wanted(segment)?))).collect()
             };
             self.known.values_mut().for_each(|bounds| bounds.asked = bounds.near());
@@ -182,9 +184,7 @@ fn of_segment(
             return Ok((found, false));
         }
         let batch = segment.fetch(columns, piece)?;
-        let batch = only(&batch, |fingerprint, start| {
-            start >= old.from && common.binary_search(&fingerprint).is_ok()
-        })?;
+        let batch = only(&batch, |fingerprint, start| start >= old.from && common.binary_search(&fingerprint).is_ok())?;
         rows += batch.num_rows();
         if batch.num_rows() > 0 {
             found.push(batch);

@@ -130,7 +130,8 @@ impl Store {
                     parts.extend(ranges.iter().map(|minutes| (minutes.clone(), rollup.clone())));
                     if parts.iter().any(|(minutes, part)| part.counts_within(minutes.clone(), PARTED)) {
                         warnings.push(
-                            "calls of very large traces, or of some that could not be read, are counted in parts".to_owned(),
+                            "calls of very large traces, or of some that could not be read, are counted in parts"
+                                .to_owned(),
                         );
                     }
                     return Ok(Counted { parts, as_of, warnings, snapshot });
@@ -233,7 +234,8 @@ impl Store {
     /// What the rows change that are in no segment yet. Blocking.
     fn live_delta(&self, view: &View) -> Result<Rollup, ReadError> {
         let part = view.table(Table::Spans);
-        let batches: Vec<RecordBatch> = part.frozen.iter().chain(&part.live).map(|batch| batch.rows().clone()).collect();
+        let batches: Vec<RecordBatch> =
+            part.frozen.iter().chain(&part.live).map(|batch| batch.rows().clone()).collect();
         self.delta(view, &batches)
     }
 
@@ -256,9 +258,8 @@ impl Store {
 fn uncounted(snapshot: &Snapshot, ranges: &[Range<Minute>]) -> Vec<String> {
     let from = ranges.iter().map(|minutes| minutes.start).min().unwrap_or(Minute::MAX);
     let backfill = snapshot.view.rollups.backfill;
-    let lacks = backfill.is_some_and(|backfill| {
-        from.saturating_mul(NANOS_PER_MINUTE) < backfill.below.saturating_add(TRACE_GAP)
-    });
+    let lacks = backfill
+        .is_some_and(|backfill| from.saturating_mul(NANOS_PER_MINUTE) < backfill.below.saturating_add(TRACE_GAP));
     let told = "calls from before the upgrade are still being counted: a part of this range may lack some";
     lacks.then(|| told.to_owned()).into_iter().collect()
 }

@@ -40,8 +40,11 @@ impl Store {
         let mut deltas = delta.by_hour();
         let mut change = RollupChange { base: Some(base), ..RollupChange::default() };
         // What two spans of neighbouring hours had added and taken back may still stand in both.
-        let near: BTreeSet<Hour> =
-            hours.iter().chain(deltas.keys()).flat_map(|hour| [hour.saturating_sub(1), *hour, hour.saturating_add(1)]).collect();
+        let near: BTreeSet<Hour> = hours
+            .iter()
+            .chain(deltas.keys())
+            .flat_map(|hour| [hour.saturating_sub(1), *hour, hour.saturating_add(1)])
+            .collect();
         for hour in near {
             let part = deltas.remove(&hour).unwrap_or_default();
             let Some(mut sum) = self.sum_of(hour).await? else {
@@ -130,7 +133,8 @@ impl Erasure<'_> {
 
     fn columns(&self) -> Vec<&'static str> {
         let all = self.summarise.columns().iter().chain(&[col::TRACE_ID, col::SPAN_ID, col::START_TIME]).copied();
-        let mut columns: Vec<&str> = all.chain(self.doomed.iter().flat_map(|one| one.columns.iter().copied())).collect();
+        let mut columns: Vec<&str> =
+            all.chain(self.doomed.iter().flat_map(|one| one.columns.iter().copied())).collect();
         columns.sort_unstable();
         columns.dedup();
         columns

@@ -13,6 +13,7 @@ use super::system_json::OperationList;
 use crate::error::{ApiError, ErrorBody};
 use crate::params::{Path, Query};
 use crate::state::AppState;
+use crate::time::Moment;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -10,8 +10,8 @@ use storage::rollup::{Minute, NANOS_PER_MINUTE};
 use storage::terms::severity_name;
 use utoipa::ToSchema;
 
-use super::json::{Hex, Notes, Ns};
 use super::graph_json::{Exemplar, Identity, Mode, Quantiles};
+use super::json::{Hex, Notes, Ns};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServiceList {
