@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use utoipa::IntoParams;
 
-use super::range;
+use super::{RangeParams, range};
 use super::services_json::{ComparisonJson, DetailJson, ServiceList};
 use super::system_json::OperationList;
 use crate::error::{ApiError, ErrorBody};
