@@ -182,7 +182,7 @@ impl Walk<'_> {
         for effect in effects {
             match effect {
                 Effect::Say(line) => self.say_line(here, line, start),
-                Effect::Tell(key, value) => attributes.push(text(*key, *value)),
+                Effect::Tell(key, value) => attributes.push(text(key, *value)),
                 Effect::Slow(_) | Effect::Fail(_) => {}
             }
         }
