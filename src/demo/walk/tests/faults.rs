@@ -176,7 +176,7 @@ fn bursts(traces: &[Trace]) -> bool {
         let burst = second >= 540 && second % 60 < 22;
         *(if burst && body.contains("unreadable") { &mut inside } else { &mut outside }) += 1;
     }
-    inside > 50 && outside == 0
+    inside > 20 && outside == 0
 }
 
 fn secrets(traces: &[Trace]) -> bool {
