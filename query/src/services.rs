@@ -160,7 +160,13 @@ impl Engine {
             let sides = releases::sides(of, base, head);
             let whose = Whose { service: &name, environment: scope.environment.as_deref(), range: whole(&cells) };
             let events = events(snapshot, deadline, &whose, &sides, &view, &mut notes)?;
-            Ok(Some((releases::compare(sides, events), notes)))
+            let mut told = releases::compare(sides, events);
+            bound(&mut told.operations, "operations", &name, &mut notes);
+            bound(&mut told.findings.new_exceptions, "new kinds of exceptions", &name, &mut notes);
+            bound(&mut told.findings.new_log_patterns, "new log patterns", &name, &mut notes);
+            bound(&mut told.findings.edges_added, "new callees", &name, &mut notes);
+            bound(&mut told.findings.edges_removed, "callees no more", &name, &mut notes);
+            Ok(Some((told, notes)))
         })
         .await
     }
@@ -255,22 +261,20 @@ fn events(
         let within = sides.minutes.as_ref().is_none_or(|minutes| minutes.contains(&minute_of(time)));
         [&sides.base.0, &sides.head.0].into_iter().position(|name| within && name == version)
     };
-    let mut told = Exceptions::default();
+    let (mut told, mut full) = (Exceptions::default(), false);
     let exceptions = &mut events.exceptions;
     let spans = records::raised(snapshot, deadline, whose, notes, |raised| {
         if let Some(side) = side(raised.version, raised.time) {
             told.of_span(&raised);
-            exceptions.entry(releases::kind(raised.kind)).or_default()[side] += 1;
+            full |= !add(exceptions, releases::kind(raised.kind), side);
         }
     })?;
     let patterns = &mut events.patterns;
     let logs = records::logged(snapshot, deadline, whose, notes, |log, raised| {
         let Some(side) = side(log.version, log.time) else { return };
-        if patterns.len() < MOST_NAMES {
-            patterns.entry(patterns::pattern(log.body)).or_default()[side] += 1;
-        }
+        full |= !add(patterns, patterns::pattern(log.body), side);
         if let Some(raised) = raised.filter(|raised| told.is_new(raised)) {
-            exceptions.entry(releases::kind(raised.kind)).or_default()[side] += 1;
+            full |= !add(exceptions, releases::kind(raised.kind), side);
         }
     })?;
     let edges = &mut events.edges;
@@ -282,12 +286,22 @@ fn events(
             place = crate::rollup::Place::service(service);
         }
         let key = ((place.kind, place.name), names.text(exit.protocol).to_owned());
-        if edges.len() < MOST_NAMES {
-            edges.entry(key).or_default()[side] += 1;
-        }
+        full |= !add(edges, key, side);
     })?;
-    events.cut = !(spans && logs && exits);
+    if full {
+        notes.warnings.push(format!("only the first {MOST_NAMES} kinds of exceptions, texts and callees are compared"));
+    }
+    events.cut = full || !(spans && logs && exits);
     Ok(events)
+}
+
+/// Counts one more of a kind; false where there is no room for another kind.
+fn add<K: Ord>(kinds: &mut BTreeMap<K, [u64; 2]>, kind: K, side: usize) -> bool {
+    let room = kinds.len() < MOST_NAMES || kinds.contains_key(&kind);
+    if room {
+        kinds.entry(kind).or_default()[side] += 1;
+    }
+    room
 }
 
 /// The first [`MOST_NAMES`] terms, and whether there are more.

@@ -7,9 +7,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use utoipa::IntoParams;
 
-use super::{RangeParams, range};
-use super::services_json::{ComparisonJson, DetailJson, ServiceList};
+use super::releases_json::ComparisonJson;
+use super::service_json::DetailJson;
+use super::services_json::ServiceList;
 use super::system_json::OperationList;
+use super::{RangeParams, range};
 use crate::error::{ApiError, ErrorBody};
 use crate::params::{Path, Query};
 use crate::state::AppState;

@@ -1,17 +1,14 @@
-//! JSON of services: the list, one in detail, and two of its releases.
+//! JSON of the list of services.
 
 use std::collections::BTreeMap;
 
-use query::rollup::{Place, PlaceKind};
 use query::services::layers::{Layer, Source};
 use query::services::model;
 use serde::Serialize;
 use storage::rollup::{Minute, NANOS_PER_MINUTE};
-use storage::terms::severity_name;
 use utoipa::ToSchema;
 
-use super::graph_json::{Exemplar, Identity, Mode, Quantiles};
-use super::json::{Hex, Notes, Ns};
+use super::json::{Notes, Ns};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServiceList {
@@ -31,7 +28,7 @@ impl ServiceList {
 
 /// The whole minutes that count.
 #[derive(Clone, Copy, Serialize, ToSchema)]
-struct Window {
+pub(super) struct Window {
     from_ns: Ns,
     /// Exclusive.
     to_ns: Ns,
@@ -45,13 +42,13 @@ impl From<&std::ops::Range<Minute>> for Window {
 
 impl Window {
     /// How long it is; of a window that reaches past now, its past.
-    fn seconds(self, now: i64) -> f64 {
+    pub(super) fn seconds(self, now: i64) -> f64 {
         let to = (self.to_ns.0 as i64).min(now);
         to.saturating_sub(self.from_ns.0 as i64).max(0) as f64 / 1e9
     }
 }
 
-fn begin(minute: Minute) -> Ns {
+pub(super) fn begin(minute: Minute) -> Ns {
     Ns(minute.saturating_mul(NANOS_PER_MINUTE) as u64)
 }
 
@@ -63,7 +60,7 @@ fn end(minute: Minute) -> Ns {
 /// A service as seen in the window.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Service)]
-struct ServiceJson {
+pub(super) struct ServiceJson {
     id: String,
     span_count: u64,
     /// Calls served.
@@ -121,7 +118,7 @@ enum LayerSource {
 }
 
 impl ServiceJson {
-    fn of(service: model::ServiceInfo, seconds: f64) -> Self {
+    pub(super) fn of(service: model::ServiceInfo, seconds: f64) -> Self {
         let share = |part: u64, whole: f64| if whole > 0.0 { part as f64 / whole } else { 0.0 };
         let totals = service.totals;
         let source = |source| match source {
@@ -164,7 +161,7 @@ impl ServiceJson {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ServiceInstance)]
-struct InstanceJson {
+pub(super) struct InstanceJson {
     instance: String,
     /// The newest that it was seen with; empty where it says none.
     version: String,
@@ -192,10 +189,10 @@ impl From<model::Instance> for InstanceJson {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ServiceVersion)]
-struct VersionJson {
-    version: String,
-    first_ns: Ns,
-    last_ns: Ns,
+pub(super) struct VersionJson {
+    pub(super) version: String,
+    pub(super) first_ns: Ns,
+    pub(super) last_ns: Ns,
     /// Of the service's spans, 0 to 1.
     share: f64,
 }
@@ -263,372 +260,4 @@ struct FindingCounts {
     critical: u64,
     warning: u64,
     info: u64,
-}
-
-/// One service in detail.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ServiceDetail)]
-pub(crate) struct DetailJson {
-    service: ServiceJson,
-    window: Window,
-    step_ns: u64,
-    series: RedSeries,
-    /// Those with the most calls first.
-    operations: Vec<ServedOperation>,
-    upstream: Vec<DependencyJson>,
-    downstream: Vec<DependencyJson>,
-    instances: Vec<InstanceSeries>,
-    /// The newest first.
-    releases: Vec<ReleaseSeries>,
-    exceptions: Vec<ExceptionJson>,
-    log_patterns: Vec<LogPatternJson>,
-    notes: Notes,
-}
-
-impl DetailJson {
-    pub(crate) fn of(detail: model::ServiceDetail, now: i64) -> Self {
-        let window = Window::from(&detail.minutes);
-        let instance = |(instance, series): (model::Instance, _)| InstanceSeries { instance: instance.into(), series };
-        let release = |(version, series): (model::Version, _)| {
-            let VersionJson { version, first_ns, last_ns, .. } = version.into();
-            ReleaseSeries { version, first_ns, last_ns, series }
-        };
-        Self {
-            service: ServiceJson::of(detail.service, window.seconds(now)),
-            window,
-            step_ns: detail.series.step.saturating_mul(NANOS_PER_MINUTE as u64),
-            series: detail.series.into(),
-            operations: detail.operations.into_iter().map(ServedOperation::from).collect(),
-            upstream: detail.upstream.into_iter().map(DependencyJson::from).collect(),
-            downstream: detail.downstream.into_iter().map(DependencyJson::from).collect(),
-            instances: detail.instances.into_iter().map(instance).collect(),
-            releases: detail.releases.into_iter().map(release).collect(),
-            exceptions: detail.exceptions.into_iter().map(ExceptionJson::from).collect(),
-            log_patterns: detail.log_patterns.into_iter().map(LogPatternJson::from).collect(),
-            notes: detail.notes.into(),
-        }
-    }
-}
-
-/// By step; all lists are of one length.
-#[derive(Serialize, ToSchema)]
-struct RedSeries {
-    from_ns: Ns,
-    calls: Vec<u64>,
-    errors: Vec<u64>,
-    /// Null where there are no calls.
-    p50_ns: Vec<Option<u64>>,
-    p95_ns: Vec<Option<u64>>,
-    p99_ns: Vec<Option<u64>>,
-    outcomes: BTreeMap<&'static str, Vec<u64>>,
-    spans: Vec<u64>,
-    /// Distinct.
-    instances: Vec<u64>,
-}
-
-impl From<model::RedSeries> for RedSeries {
-    fn from(series: model::RedSeries) -> Self {
-        let quantile = |get: fn(query::model::Quantiles) -> u64| series.latency.iter().map(|q| q.map(get)).collect();
-        Self {
-            from_ns: begin(series.from),
-            p50_ns: quantile(|q| q.p50),
-            p95_ns: quantile(|q| q.p95),
-            p99_ns: quantile(|q| q.p99),
-            calls: series.calls,
-            errors: series.errors,
-            outcomes: series.outcomes,
-            spans: series.spans,
-            instances: series.instances,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-struct ServedOperation {
-    name: String,
-    protocol: Option<String>,
-    calls: u64,
-    errors: u64,
-    latency: Option<Quantiles>,
-    outcomes: BTreeMap<&'static str, u64>,
-    exemplars: Vec<Exemplar>,
-}
-
-impl From<model::OperationInfo> for ServedOperation {
-    fn from(operation: model::OperationInfo) -> Self {
-        Self {
-            name: operation.name,
-            protocol: some(operation.protocol),
-            calls: operation.totals.calls,
-            errors: operation.totals.errors,
-            latency: operation.totals.latency.map(Quantiles::from),
-            outcomes: operation.totals.outcomes,
-            exemplars: operation.exemplars.into_iter().map(Exemplar::from).collect(),
-        }
-    }
-}
-
-fn some(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
-}
-
-/// An edge of the graph that begins or ends at the service; `source` and `target` are ids of nodes.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Dependency)]
-struct DependencyJson {
-    source: String,
-    target: String,
-    protocol: Option<String>,
-    mode: Mode,
-    identity: Identity,
-    calls: u64,
-    errors: u64,
-    /// Calls of which both sides are stored.
-    paired: u64,
-    client: Option<Quantiles>,
-    server: Option<Quantiles>,
-    lag: Option<Quantiles>,
-    outcomes: BTreeMap<&'static str, u64>,
-    exemplars: Vec<Exemplar>,
-}
-
-impl From<model::Dependency> for DependencyJson {
-    fn from(edge: model::Dependency) -> Self {
-        Self {
-            source: node_id(&edge.source),
-            target: node_id(&edge.target),
-            protocol: some(edge.protocol),
-            mode: edge.mode.into(),
-            identity: edge.identity.into(),
-            calls: edge.calls,
-            errors: edge.errors,
-            paired: edge.paired,
-            client: edge.client.map(Quantiles::from),
-            server: edge.server.map(Quantiles::from),
-            lag: edge.lag.map(Quantiles::from),
-            outcomes: edge.outcomes,
-            exemplars: edge.exemplars.into_iter().map(Exemplar::from).collect(),
-        }
-    }
-}
-
-/// As the graph names its nodes.
-fn node_id(place: &Place) -> String {
-    let name = &place.name;
-    match place.kind {
-        PlaceKind::Service => name.clone(),
-        PlaceKind::Database => format!(":database:{name}"),
-        PlaceKind::Topic => format!(":topic:{name}"),
-        PlaceKind::External => format!(":external:{name}"),
-        PlaceKind::User => ":user".to_owned(),
-        PlaceKind::Unknown => ":unknown".to_owned(),
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-struct InstanceSeries {
-    #[serde(flatten)]
-    instance: InstanceJson,
-    /// Spans by step.
-    series: Vec<u64>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct ReleaseSeries {
-    version: String,
-    first_ns: Ns,
-    last_ns: Ns,
-    /// Spans by step.
-    series: Vec<u64>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = ServiceException)]
-struct ExceptionJson {
-    #[serde(rename = "type")]
-    kind: String,
-    /// The newest; numbers and ids in it differ from one to the next.
-    message: String,
-    count: u64,
-    last_ns: Ns,
-    exemplar: Option<Exemplar>,
-}
-
-impl From<model::Exception> for ExceptionJson {
-    fn from(exception: model::Exception) -> Self {
-        Self {
-            kind: exception.kind,
-            message: exception.message,
-            count: exception.count,
-            last_ns: Ns(exception.last),
-            exemplar: exception.exemplar.map(Exemplar::from),
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = LogPattern)]
-struct LogPatternJson {
-    /// Numbers are `<n>`, ids `<id>`, `<hex>` or `<uuid>`, quoted parts `<*>`.
-    pattern: String,
-    severity: &'static str,
-    count: u64,
-    last_ns: Ns,
-    example_id: Hex,
-}
-
-impl From<model::LogPattern> for LogPatternJson {
-    fn from(pattern: model::LogPattern) -> Self {
-        let severity = severity_name(pattern.severity);
-        Self {
-            pattern: pattern.pattern,
-            severity: if severity == "unset" { "unspecified" } else { severity },
-            count: pattern.count,
-            last_ns: Ns(pattern.last),
-            example_id: Hex::from(pattern.example),
-        }
-    }
-}
-
-/// Two versions of a service beside each other.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ReleaseComparison)]
-pub(crate) struct ComparisonJson {
-    mode: CompareMode,
-    base: ReleaseJson,
-    head: ReleaseJson,
-    operations: Vec<ComparedOperation>,
-    new_exceptions: Vec<NewException>,
-    new_log_patterns: Vec<NewPattern>,
-    edges_added: Vec<ChangedEdge>,
-    edges_removed: Vec<ChangedEdge>,
-    verdict: Verdict,
-    reasons: Vec<String>,
-    notes: Notes,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum CompareMode {
-    /// Calls of the minutes in which both serve.
-    SideBySide,
-    BeforeAfter,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Worse,
-    Better,
-    Same,
-    Unknown,
-}
-
-impl From<model::Verdict> for Verdict {
-    fn from(verdict: model::Verdict) -> Self {
-        match verdict {
-            model::Verdict::Worse => Verdict::Worse,
-            model::Verdict::Better => Verdict::Better,
-            model::Verdict::Same => Verdict::Same,
-            model::Verdict::Unknown => Verdict::Unknown,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Release)]
-struct ReleaseJson {
-    version: String,
-    #[serde(flatten)]
-    served: Served,
-}
-
-#[derive(Serialize, ToSchema)]
-struct Served {
-    calls: u64,
-    errors: u64,
-    /// Of 1.
-    error_ratio: f64,
-    latency: Option<Quantiles>,
-}
-
-impl From<model::Totals> for Served {
-    fn from(totals: model::Totals) -> Self {
-        Self {
-            calls: totals.calls,
-            errors: totals.errors,
-            error_ratio: totals.errors as f64 / totals.calls.max(1) as f64,
-            latency: totals.latency.map(Quantiles::from),
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-struct ComparedOperation {
-    name: String,
-    base: Served,
-    head: Served,
-    verdict: Verdict,
-}
-
-#[derive(Serialize, ToSchema)]
-struct NewException {
-    #[serde(rename = "type")]
-    kind: String,
-    count: u64,
-}
-
-#[derive(Serialize, ToSchema)]
-struct NewPattern {
-    pattern: String,
-    count: u64,
-}
-
-#[derive(Serialize, ToSchema)]
-struct ChangedEdge {
-    /// A node of the graph.
-    target: String,
-    protocol: Option<String>,
-}
-
-impl From<(model::Comparison, query::model::Notes)> for ComparisonJson {
-    fn from((told, notes): (model::Comparison, query::model::Notes)) -> Self {
-        let release = |one: model::Release| ReleaseJson { version: one.version, served: one.totals.into() };
-        let operation = |one: model::OperationComparison| ComparedOperation {
-            name: one.name,
-            base: one.base.into(),
-            head: one.head.into(),
-            verdict: one.verdict.into(),
-        };
-        let edges = |edges: Vec<(Place, String)>| -> Vec<ChangedEdge> {
-            let edge =
-                |(place, protocol): (Place, _)| ChangedEdge { target: node_id(&place), protocol: some(protocol) };
-            edges.into_iter().map(edge).collect()
-        };
-        let found = told.findings;
-        Self {
-            mode: match told.mode {
-                model::CompareMode::SideBySide => CompareMode::SideBySide,
-                model::CompareMode::BeforeAfter => CompareMode::BeforeAfter,
-            },
-            base: release(told.base),
-            head: release(told.head),
-            operations: told.operations.into_iter().map(operation).collect(),
-            new_exceptions: found
-                .new_exceptions
-                .into_iter()
-                .map(|(kind, count)| NewException { kind, count })
-                .collect(),
-            new_log_patterns: found
-                .new_log_patterns
-                .into_iter()
-                .map(|(pattern, count)| NewPattern { pattern, count })
-                .collect(),
-            edges_added: edges(found.edges_added),
-            edges_removed: edges(found.edges_removed),
-            verdict: told.verdict.into(),
-            reasons: told.reasons,
-            notes: notes.into(),
-        }
-    }
 }

@@ -39,26 +39,25 @@ async fn a_service_is_told_in_the_form_of_the_contract() {
     assert_eq!(detail["log_patterns"][0]["severity"], "error");
 }
 
-/// A trace of one entry of a version of `shop`.
+/// The only span of a trace: an entry of a version of `shop`.
 fn served(number: i64, version: &str, before: i64, failed: bool) -> Value {
     let start = NOW - before * SECOND;
     let pair = |(key, value): (&str, &str)| json!({"key": key, "value": {"stringValue": value}});
     let resource = [("service.name", "shop"), ("service.version", version), ("service.instance.id", version)].map(pair);
     let exception = [("exception.type", "Gone"), ("exception.message", "item 7 of 9")].map(pair);
     let events = json!([{"timeUnixNano": start.to_string(), "name": "exception", "attributes": exception}]);
-    json!({"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": [{"spans": [{
+    json!({"resource": {"attributes": resource}, "scopeSpans": [{"spans": [{
         "traceId": format!("{:032x}", number + 1), "spanId": format!("{:016x}", number + 1), "name": "GET /", "kind": 2,
         "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + SECOND).to_string(),
-        "status": {"code": if failed { 2 } else { 0 }}, "events": if failed { events } else { json!([]) }}]}]}]})
+        "status": {"code": if failed { 2 } else { 0 }}, "events": if failed { events } else { json!([]) }}]}]})
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn releases_are_compared() {
     let world = World::new().await;
-    for number in 0..20 {
-        world.send(Signal::Traces, &served(number, "1.0", 1800 - number, false)).await;
-        world.send(Signal::Traces, &served(100 + number, "1.1", 600 - number, number < 4)).await;
-    }
+    let old = (0..20).map(|number| served(number, "1.0", 1800 - number, false));
+    let new = (0..20).map(|number| served(100 + number, "1.1", 600 - number, number < 4));
+    world.send(Signal::Traces, &json!({"resourceSpans": old.chain(new).collect::<Vec<_>>()})).await;
     let told = world.json("/api/v1/services/shop/releases/compare").await;
     assert_eq!((&told["base"]["version"], &told["head"]["version"]), (&json!("1.0"), &json!("1.1")));
     assert_eq!((&told["head"]["calls"], &told["head"]["error_ratio"]), (&json!(20), &json!(0.2)));
