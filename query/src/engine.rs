@@ -17,6 +17,7 @@ pub struct Engine {
     limits: Limits,
     permits: Arc<Semaphore>,
     sql_permits: Arc<Semaphore>,
+    findings: Arc<crate::findings::Desk>,
 }
 
 /// Bounds of one query.
@@ -134,7 +135,17 @@ impl Drop for AbandonOnDrop {
 impl Engine {
     pub fn new(store: Arc<Store>, limits: Limits) -> Self {
         let permits = |count| Arc::new(Semaphore::new(count));
-        Self { store, limits, permits: permits(limits.concurrent), sql_permits: permits(limits.sql_concurrent) }
+        let findings = Arc::new(crate::findings::Desk::new(crate::findings::Settings::default()));
+        Self { store, limits, permits: permits(limits.concurrent), sql_permits: permits(limits.sql_concurrent), findings }
+    }
+
+    /// The same, which judges by these settings.
+    pub fn with_findings(self, settings: crate::findings::Settings) -> Self {
+        Self { findings: Arc::new(crate::findings::Desk::new(settings)), ..self }
+    }
+
+    pub(crate) fn findings_desk(&self) -> &Arc<crate::findings::Desk> {
+        &self.findings
     }
 
     pub fn store(&self) -> &Arc<Store> {

@@ -43,7 +43,11 @@ impl Engine {
         let doomed = Table::ALL.into_iter().filter_map(|table| doomed(&selection, table)).collect();
         match dry_run {
             true => self.store().count_doomed(doomed).await,
-            false => self.store().erase(doomed).await,
+            false => {
+                let unwritten = |error: crate::QueryError| EraseError::Refused(error.to_string());
+                let _forgetting = self.forget_in_findings(&selection).await.map_err(unwritten)?;
+                self.store().erase(doomed).await
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! * [`Engine`] is the front door; each module adds its questions to it.
 //! * [`traceql`] and [`logql`] parse what people type; [`filter`] decides rows and names what the index can prune.
 //! * [`search`] finds traces, [`logs`] finds records, [`traces`] assembles one trace and its [`tree`].
+//! * [`findings`] judges how the services work together.
 //! * [`rollup`] counts calls by the minute; [`services`], [`graph`], [`tags`] describe the system, [`usage`] the store; [`sql`] is DataFusion over the same rows.
 //!
 //! It does not know HTTP, OTLP bytes, Parquet, or tantivy.
@@ -10,6 +11,7 @@
 pub mod engine;
 pub mod erase;
 pub mod filter;
+pub mod findings;
 pub mod graph;
 pub mod logql;
 pub mod logs;

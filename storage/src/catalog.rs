@@ -20,6 +20,7 @@ mod copy;
 mod db;
 mod ddl;
 mod digest;
+mod documents;
 mod erase;
 mod error;
 mod foreign;
@@ -51,6 +52,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use copy::{NamedFile, copy, named};
 pub use db::{PostgresUrl, Source};
+pub use documents::DocumentChange;
 pub use error::CatalogError;
 pub use measure::ColumnStats;
 pub use rollup::{Backfill, ChunkKind, ChunkMeta, NewChunk, RollupChange, RollupState};
@@ -301,6 +303,20 @@ impl Catalog {
         let now = self.clock.now();
         let mut held = self.hold().await?;
         let result = within(writers::lease(&mut held.connection, name, writer, now, now.saturating_add(time))).await;
+        held.end(result).await
+    }
+
+    /// (id, text) of all documents of a kind, by id.
+    pub async fn documents(&self, kind: &str) -> Result<Vec<(String, String)>, CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(documents::all(&mut held.connection, kind)).await;
+        held.end(result).await
+    }
+
+    /// Replaces and removes documents of a kind, all or none.
+    pub async fn put_documents(&self, kind: &str, changes: &[DocumentChange]) -> Result<(), CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(documents::put(&mut held.connection, kind, changes)).await;
         held.end(result).await
     }
 

@@ -5,6 +5,8 @@ mod chain_json;
 pub(crate) mod data;
 pub(crate) mod graph;
 mod graph_json;
+pub(crate) mod findings;
+mod findings_json;
 pub(crate) mod json;
 mod log_json;
 pub(crate) mod logs;

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{chain, data, graph, logs, services, sql, status, tags, traces, usage};
+use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags, traces, usage};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +25,12 @@ use crate::api::{chain, data, graph, logs, services, sql, status, tags, traces, 
         services::operations,
         services::compare,
         graph::graph,
+        findings::list,
+        findings::rules,
+        findings::one,
+        findings::accept,
+        findings::reopen,
+        findings::evaluate,
         tags::list,
         tags::values,
         sql::run,

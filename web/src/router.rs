@@ -6,7 +6,7 @@ use axum::http::{Method, Uri};
 use axum::routing::{delete, get, post};
 use tower_http::compression::CompressionLayer;
 
-use crate::api::{chain, data, graph, logs, services, sql, status, tags, traces, usage};
+use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags, traces, usage};
 use crate::error::{ApiError, Code};
 use crate::jaeger::{v1, v3};
 use crate::state::AppState;
@@ -41,6 +41,12 @@ routes! {
     get  "/api/v1/services/{service}/operations" => services::operations,
     get  "/api/v1/services/{service}/releases/compare" => services::compare,
     get  "/api/v1/graph"                        => graph::graph,
+    get  "/api/v1/findings"                     => findings::list,
+    get  "/api/v1/findings/rules"               => findings::rules,
+    get  "/api/v1/findings/{finding_id}"        => findings::one,
+    post "/api/v1/findings/{finding_id}/accept" => findings::accept,
+    post "/api/v1/findings/{finding_id}/reopen" => findings::reopen,
+    post "/api/v1/findings/evaluate"            => findings::evaluate,
     get  "/api/v1/tags"                         => tags::list,
     get  "/api/v1/tags/{key}/values"            => tags::values,
     post "/api/v1/sql"                          => sql::run,

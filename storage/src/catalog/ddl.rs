@@ -97,6 +97,7 @@ pub(super) const LAKE: &[&str] = &[
 /// * `clew_chapter`: of several writers, which part of its sequence numbers has which chapter of row ids.
 /// * `clew_thinned`: by which tail rules a segment was judged; lives as long as the segment.
 /// * `clew_rollup`: counts of calls by the minute, a chunk of one hour a row; see `rollup`.
+/// * `clew_document`: texts of the layers above, by kind and id.
 /// * `clew_lease`: who does what one process at a time should do, until when (ns).
 pub(super) const OURS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS clew_segment(data_file_id BIGINT PRIMARY KEY, \
@@ -112,5 +113,7 @@ pub(super) const OURS: &[&str] = &[
          PRIMARY KEY (data_file_id, rule))",
     "CREATE TABLE IF NOT EXISTS clew_rollup(chunk_id BIGINT PRIMARY KEY, kind BIGINT NOT NULL, \
          hour BIGINT NOT NULL, cells BYTEA NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS clew_document(kind VARCHAR NOT NULL, id VARCHAR NOT NULL, body VARCHAR NOT NULL, \
+         PRIMARY KEY (kind, id))",
     "CREATE TABLE IF NOT EXISTS clew_lease(name VARCHAR PRIMARY KEY, holder VARCHAR NOT NULL, until BIGINT NOT NULL)",
 ];

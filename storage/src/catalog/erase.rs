@@ -32,7 +32,7 @@ pub(super) async fn touched(connection: &mut Connection) -> Result<Vec<Table>, C
 /// PostgreSQL the tables that hold values; its own log is its administrator's.
 pub(super) async fn scrub(connection: &mut Connection) -> Result<(), CatalogError> {
     if db::is_postgres(connection) {
-        for table in ["ducklake_file_column_stats", "ducklake_table_column_stats", "clew_rollup"] {
+        for table in ["ducklake_file_column_stats", "ducklake_table_column_stats", "clew_rollup", "clew_document"] {
             sqlx::raw_sql(sqlx::AssertSqlSafe(format!("VACUUM FULL {table}"))).execute(&mut *connection).await?;
         }
         return Ok(());

@@ -1,0 +1,1 @@
+//! Windows of made-up traces.

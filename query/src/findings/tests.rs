@@ -1,0 +1,1 @@
+//! The way from spans to findings over a real store.
