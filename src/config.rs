@@ -1,5 +1,6 @@
 //! What a user may set: on the command line, in the environment, or in a file, in this order.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +8,15 @@ use std::time::Duration;
 
 use clap::Args;
 use collector::normalise::Rules;
+use query::findings::{Layer, Thresholds};
 use serde::Deserialize;
 use storage::catalog::PostgresUrl;
 use storage::retention::Retention;
 
 use crate::Failure;
+pub(crate) use findings::Webhook;
 
+mod findings;
 mod retain;
 mod rules;
 
@@ -68,6 +72,12 @@ pub(crate) struct Options {
     /// What names of spans say.
     #[arg(skip)]
     span_name: Vec<rules::SpanNameRule>,
+    /// Thresholds and layers by which findings are judged.
+    #[arg(skip)]
+    findings: toml::Table,
+    /// Who is told of them.
+    #[arg(skip)]
+    webhook: Vec<Webhook>,
 }
 
 /// Everything decided.
@@ -84,6 +94,10 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Vec<String>,
     /// What spans mean.
     pub(crate) rules: Arc<Rules>,
+    pub(crate) thresholds: Thresholds,
+    /// Layers of services, by name.
+    pub(crate) layers: BTreeMap<String, Layer>,
+    pub(crate) webhooks: Vec<Webhook>,
 }
 
 impl Options {
@@ -94,6 +108,9 @@ impl Options {
             Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
         })?;
         let retain = retain::rules(&file.retain).map_err(|error| {
+            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
+        })?;
+        let (thresholds, layers) = findings::findings(&file.findings).map_err(|error| {
             Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
         })?;
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
@@ -112,6 +129,9 @@ impl Options {
             },
             allowed_hosts: if self.allowed_hosts.is_empty() { file.allowed_hosts } else { self.allowed_hosts },
             rules: Arc::new(rules),
+            thresholds,
+            layers,
+            webhooks: file.webhook,
         })
     }
 }
@@ -245,6 +265,27 @@ mod tests {
             ("[[span-name]]\nprefix = \"\"\nprotocol = \"acme\"", "needs a prefix"),
             ("[[span-name]]\nprefix = \"acme.\"\nprotocol = \"\"", "names no protocol"),
             ("[[span-name]]\nprefix = \"acme.\"\nprotocol = \"acme\"\nside = \"left\"", "unknown variant"),
+        ] {
+            let message = with_file(text).expect_err(text);
+            assert!(message.contains("clew.toml") && message.contains(reason), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn thresholds_layers_and_webhooks_of_the_file_are_read() {
+        let config = with_file(
+            "[findings]\nF3.db_calls = 9\ncommon.calls = 50\n[findings.layers]\napi = \"gateway\"\n\
+             [[webhook]]\nurl = \"http://alerts/api/v2/alerts\"\nheaders = { x-key = \"k\" }\n",
+        );
+        let config = config.expect("a file");
+        assert_eq!(config.thresholds.get(&query::findings::thresholds::CALLS), 50.0);
+        assert_eq!((config.layers["api"], config.webhooks.len()), (Layer::Gateway, 1));
+        for (text, reason) in [
+            ("[findings]\nF3.db_cals = 9", "there is no threshold `F3.db_cals`; there are common.calls"),
+            ("[findings]\nF3.db_calls = -1", "cannot be -1"),
+            ("[findings]\nF3.db_calls = \"9\"", "wants a number"),
+            ("[findings.layers]\napi = \"front\"", "wants one of gateway, aggregate"),
+            ("[[webhook]]\nuri = \"x\"", "unknown field"),
         ] {
             let message = with_file(text).expect_err(text);
             assert!(message.contains("clew.toml") && message.contains(reason), "{text}: {message}");

@@ -2,6 +2,7 @@
 //!
 //! * [`serve`] wires the crates together and runs them; [`config`] is what a user may set.
 //! * [`demo`] makes the traffic of a small shop; [`replay`] sends files; both through [`send`].
+//! * [`webhook`] tells others of findings.
 //! * [`check`] verifies a data directory; [`backup`] copies one.
 
 mod backup;
@@ -11,6 +12,7 @@ mod demo;
 mod replay;
 mod send;
 mod serve;
+mod webhook;
 
 use std::process::ExitCode;
 

@@ -2,10 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use collector::OtlpDecoder;
-use query::{Engine, Limits};
+use query::{Engine, Limits, findings};
 use storage::lake::Figures;
 use storage::store::{Settings, Store};
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::Failure;
 use crate::config::{Config, Options};
+use crate::webhook::{self, Webhooks};
 
 /// How long closing the store may take before the process gives up: what is acknowledged is in the
 /// log, and the next start reads it.
@@ -56,12 +58,17 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let counters = Arc::new(collector::Counters::default());
     let about = about(&config, address, &listeners);
     let (stop, _) = watch::channel(false);
+    let webhooks = Arc::new(Webhooks::start(&config.webhooks, &format!("http://{address}"))?);
+    let alerts = webhooks.counts();
+    let judged_by = findings::Settings { thresholds: config.thresholds, layers: config.layers, notify: Some(webhooks) };
+    let engine = Engine::new(store.clone(), Limits::default()).with_findings(judged_by);
     let state = web::AppState::new(
-        Engine::new(store.clone(), Limits::default()),
+        engine.clone(),
         about.clone(),
-        Arc::new(Counts { collector: CollectorCounters(counters.clone()), store: store.clone() }),
+        Arc::new(Counts { collector: CollectorCounters(counters.clone()), store: store.clone(), alerts }),
     );
     let mut servers = JoinSet::new();
+    servers.spawn(findings::Keeper::run(engine, stopped(&stop)));
     servers.spawn(web::serve(page, state, stopped(&stop)));
     servers.spawn(collector::serve(listeners, receivers, store.clone(), counters, stopped(&stop)));
 
@@ -158,14 +165,31 @@ pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
 struct Counts {
     collector: CollectorCounters,
     store: Arc<Store>,
+    alerts: Arc<webhook::Counts>,
 }
 
 impl web::Counters for Counts {
     fn read(&self) -> Vec<web::Counter> {
         let mut counts = self.collector.read();
         counts.extend(self.store.bucket().into_iter().flat_map(bucket_counts));
+        counts.extend(alert_counts(&self.alerts));
         counts
     }
+}
+
+/// What became of alerts.
+fn alert_counts(alerts: &webhook::Counts) -> [web::Counter; 2] {
+    let count = |name: &str, help: &str, value: &AtomicU64| web::Counter {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind: web::Kind::Counter,
+        labels: Vec::new(),
+        value: value.load(Ordering::Relaxed) as f64,
+    };
+    [
+        count("clew_webhook_sent_total", "Alerts that a webhook took.", &alerts.sent),
+        count("clew_webhook_dropped_total", "Alerts that no webhook took, after all attempts.", &alerts.dropped),
+    ]
 }
 
 /// What was asked of the bucket.

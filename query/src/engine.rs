@@ -136,7 +136,13 @@ impl Engine {
     pub fn new(store: Arc<Store>, limits: Limits) -> Self {
         let permits = |count| Arc::new(Semaphore::new(count));
         let findings = Arc::new(crate::findings::Desk::new(crate::findings::Settings::default()));
-        Self { store, limits, permits: permits(limits.concurrent), sql_permits: permits(limits.sql_concurrent), findings }
+        Self {
+            store,
+            limits,
+            permits: permits(limits.concurrent),
+            sql_permits: permits(limits.sql_concurrent),
+            findings,
+        }
     }
 
     /// The same, which judges by these settings.

@@ -32,6 +32,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, RwLock, watch};
 
 use crate::buffer::{self, LiveBatch};
+pub use crate::catalog::DocumentChange;
 use crate::catalog::{Catalog, PostgresUrl};
 use crate::ids::RowId;
 use crate::lake::{CACHE_DIR, Lake};
@@ -43,7 +44,6 @@ use crate::snapshot::View;
 pub use crate::snapshot::{Snapshot, Source};
 use crate::wal::{DedupeWindow, Wal, WalError};
 use append::Requests;
-pub use crate::catalog::DocumentChange;
 pub use chapters::Chapters;
 pub use counts::{CountError, Counted, Grain};
 pub use erase::{Choose, Doomed, EraseError, Erased};

@@ -95,7 +95,8 @@ impl Engine {
                 continue;
             }
             let before = finding.last.evidence.len();
-            let holds = |why: &super::model::Text| text.is_some_and(|text| why.en.contains(text) || why.zh.contains(text));
+            let holds =
+                |why: &super::model::Text| text.is_some_and(|text| why.en.contains(text) || why.zh.contains(text));
             finding.last.evidence.retain(|one| !hex.contains(&one.trace_id) && !holds(&one.why));
             if finding.last.evidence.len() < before {
                 let body = serde_json::to_string(&finding).map_err(|error| QueryError::Internal(error.to_string()))?;

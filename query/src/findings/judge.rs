@@ -60,7 +60,12 @@ impl Verdict {
 
     /// A part of what the rule looks at.
     fn partly(&mut self, rule: &Rule, en: String, zh: String) {
-        self.unjudged.push(Unjudged { rule: rule.id.to_owned(), blind: false, subject: None, reason: Text::new(en, zh) });
+        self.unjudged.push(Unjudged {
+            rule: rule.id.to_owned(),
+            blind: false,
+            subject: None,
+            reason: Text::new(en, zh),
+        });
     }
 
     /// Subjects without enough calls, as one reason.
@@ -142,9 +147,7 @@ impl Edge {
 
     /// Whether two minutes in a row satisfy the condition.
     pub(super) fn twice(&self, holds: impl Fn(&Cell) -> bool) -> bool {
-        self.minutes.iter().any(|(minute, cell)| {
-            holds(cell) && self.minutes.get(&(minute + 1)).is_some_and(&holds)
-        })
+        self.minutes.iter().any(|(minute, cell)| holds(cell) && self.minutes.get(&(minute + 1)).is_some_and(&holds))
     }
 
     pub(super) fn name(&self) -> String {
@@ -284,8 +287,10 @@ impl<'a> Case<'a> {
     /// Share of the calls between services of which both sides are stored; None without calls.
     pub(super) fn paired(&self) -> Option<f64> {
         let edges = self.edges(self.minutes());
-        let internal: BTreeSet<&str> =
-            edges.iter().flat_map(|edge| edge.aliases.iter().map(String::as_str).chain(service(&edge.target))).collect();
+        let internal: BTreeSet<&str> = edges
+            .iter()
+            .flat_map(|edge| edge.aliases.iter().map(String::as_str).chain(service(&edge.target)))
+            .collect();
         let (mut paired, mut all) = (0, 0);
         for edge in edges.iter().filter(|edge| edge.mode == Mode::Sync && edge.source.kind != PlaceKind::User) {
             let inside = edge.target.kind == PlaceKind::Service || internal.contains(edge.target.name.as_str());
@@ -308,7 +313,11 @@ impl<'a> Case<'a> {
                 verdict.skip(
                     rule,
                     None,
-                    format!("both sides are stored of {:.0} % of the calls; {:.0} % are needed", paired * 100.0, least * 100.0),
+                    format!(
+                        "both sides are stored of {:.0} % of the calls; {:.0} % are needed",
+                        paired * 100.0,
+                        least * 100.0
+                    ),
                     format!("只有 {:.0}% 的调用两侧都已存储，至少需要 {:.0}%", paired * 100.0, least * 100.0),
                 );
                 false

@@ -153,7 +153,8 @@ impl Engine {
             memory.windows.clear();
         }
         let repeats = f03_chatty::repeats(&desk.settings.thresholds);
-        let mut evaluated = Evaluated { windows: wanted.len(), to: wanted.last().map(|range| range.to), ..Evaluated::default() };
+        let mut evaluated =
+            Evaluated { windows: wanted.len(), to: wanted.last().map(|range| range.to), ..Evaluated::default() };
         let (first, last) = (wanted[0], wanted[wanted.len() - 1]);
         for range in wanted {
             let window = self.run(move |snapshot, deadline| observe(snapshot, deadline, range, repeats)).await?;

@@ -57,7 +57,9 @@ pub fn layers(cells: &Cells, overrides: &BTreeMap<String, Layer>) -> Layers {
             sum.entries += calls;
             match source.kind {
                 PlaceKind::User => sum.from_users += calls,
-                PlaceKind::Service => drop(sum.callers.insert(&source.name)),
+                PlaceKind::Service => {
+                    sum.callers.insert(&source.name);
+                }
                 _ => {}
             }
             if source.kind == PlaceKind::Service {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::judge::Verdict;
-use super::model::{Draft, State};
+use super::model::{Draft, Severity, State};
 use super::rules;
 
 /// A finding with its past. Times are ns since the epoch.
@@ -28,8 +28,24 @@ pub struct Finding {
     pub accepted_by: Option<String>,
     pub accepted_note: Option<String>,
     pub history: Vec<Entry>,
+    /// What an alert is named by.
+    pub told: Told,
     /// As it was when it was last seen.
     pub last: Draft,
+}
+
+/// As it was when it opened: the end of an alert must bear the name that it began with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub severity: Severity,
+    pub service: String,
+}
+
+impl Told {
+    fn of(draft: &Draft) -> Self {
+        let service = draft.subject.services.first().cloned().unwrap_or_default();
+        Self { severity: draft.severity, service }
+    }
 }
 
 /// One step of its past.
@@ -109,6 +125,7 @@ impl Finding {
             accepted_by: None,
             accepted_note: None,
             history: Vec::new(),
+            told: Told::of(draft),
             last: draft.clone(),
         };
         finding.rule_version = rules::get(&draft.rule).map_or(0, |rule| rule.version);
@@ -130,7 +147,7 @@ impl Finding {
         self.last_seen = now;
         if self.state == State::Resolved {
             self.open(now);
-            self.opened = now;
+            (self.opened, self.told) = (now, Told::of(draft));
             return Change::Opened;
         }
         if self.history.last().is_none_or(|entry| now.saturating_sub(entry.at) >= NOTED) {
@@ -180,7 +197,9 @@ impl Finding {
     /// Whether any of its text holds this, evidence aside.
     pub(super) fn speaks_of(&self, text: &str) -> bool {
         let last = &self.last;
-        let mut texts = [&last.subject.id, &last.claim.en, &last.claim.zh].into_iter().chain(&last.subject.services);
+        let mut texts = [&last.subject.id, &last.claim.en, &last.claim.zh, &self.told.service]
+            .into_iter()
+            .chain(&last.subject.services);
         let accepted = [&self.accepted_by, &self.accepted_note].into_iter().flatten();
         texts.any(|held| held.contains(text)) || accepted.into_iter().any(|held| held.contains(text))
     }
@@ -191,7 +210,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::findings::model::{Severity, Span, Subject, SubjectKind, Text, Unjudged};
+    use crate::findings::model::{Span, Subject, SubjectKind, Text, Unjudged};
 
     const MINUTE: i64 = 60_000_000_000;
     const QUIET: i64 = 10 * MINUTE;

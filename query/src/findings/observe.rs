@@ -245,6 +245,3 @@ pub(crate) fn observe(
     window.warnings.append(&mut notes.warnings);
     Ok(window)
 }
-
-#[cfg(test)]
-mod tests;

@@ -48,7 +48,9 @@ impl World {
     pub(crate) fn new(windows: i64) -> Self {
         let window = |before: i64| {
             let (from, to) = (TO - (before + 1) * NANOS_PER_MINUTE, TO - before * NANOS_PER_MINUTE);
-            Window { spans: 100, traces: 20, ..Window::new(Range { from, to }) }
+            let mut window = Window::new(Range { from, to });
+            (window.spans, window.traces) = (100, 20);
+            window
         };
         Self {
             windows: (0..windows).rev().map(window).collect(),

@@ -12,15 +12,8 @@ use crate::engine::{Deadline, QueryError, Range};
 use crate::model::Notes;
 use crate::rows::{Columns, scan};
 
-const COLUMNS: &[&str] = &[
-    col::TIME,
-    col::TRACE_ID,
-    col::SPAN_ID,
-    col::SEVERITY_NUMBER,
-    col::BODY,
-    col::ATTRIBUTES,
-    col::SERVICE_NAME,
-];
+const COLUMNS: &[&str] =
+    &[col::TIME, col::TRACE_ID, col::SPAN_ID, col::SEVERITY_NUMBER, col::BODY, col::ATTRIBUTES, col::SERVICE_NAME];
 
 /// OTLP `SeverityNumber` of ERROR and of FATAL.
 const ERROR: i32 = 17;

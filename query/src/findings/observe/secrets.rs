@@ -19,8 +19,11 @@ static PEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"-----BEGIN (?:[A-Z]+ )?
 static AWS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"));
 static CARD: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\b(?:4\d{3}|5[1-5]\d{2}|62\d{2}|3[47]\d{2})[ -]?\d{4,6}[ -]?\d{4,5}(?:[ -]?\d{4})?\b"));
-static PASSWORD: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"(?i)\b(?:password|passwd|pwd|secret_key|api_key|apikey|access_token)["']?\s*[:=]\s*["']?([^\s"',;&}\]]{4,})"#));
+static PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)\b(?:password|passwd|pwd|secret_key|api_key|apikey|access_token)["']?\s*[:=]\s*["']?([^\s"',;&}\]]{4,})"#,
+    )
+});
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern that is written here and tried by the tests")
@@ -42,7 +45,8 @@ const KEYS: &[&str] = &[
 ];
 
 /// Values that say that something was taken out.
-const REDACTED: &[&str] = &["", "null", "none", "?", "true", "false", "redacted", "<redacted>", "[redacted]", "filtered", "[filtered]"];
+const REDACTED: &[&str] =
+    &["", "null", "none", "?", "true", "false", "redacted", "<redacted>", "[redacted]", "filtered", "[filtered]"];
 
 /// Looks through the attributes of the spans that begin within the range.
 pub(super) fn of_spans(
@@ -101,7 +105,11 @@ fn ends_with_word(key: &str, word: &str) -> bool {
 
 /// A cheap look before the patterns.
 fn looks_suspicious(text: &str) -> bool {
-    text.contains("eyJ") || text.contains("AKIA") || text.contains("ASIA") || text.contains("PRIVATE KEY") || has_long_number(text)
+    text.contains("eyJ")
+        || text.contains("AKIA")
+        || text.contains("ASIA")
+        || text.contains("PRIVATE KEY")
+        || has_long_number(text)
 }
 
 fn has_long_number(text: &str) -> bool {
@@ -167,14 +175,21 @@ fn has_card_length(digits: &[u8]) -> bool {
 
 fn luhn(digits: &[u8]) -> bool {
     let doubled = |digit: u8| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    let sum: u32 = digits.iter().rev().enumerate().map(|(at, &digit)| u32::from(if at % 2 == 1 { doubled(digit) } else { digit })).sum();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, &digit)| u32::from(if at % 2 == 1 { doubled(digit) } else { digit }))
+        .sum();
     digits.iter().any(|digit| *digit != 0) && sum % 10 == 0
 }
 
 /// A text in which no secret stands any more.
 pub(super) fn masked(text: &str) -> Cow<'_, str> {
     let mut out = Cow::Borrowed(text);
-    for (pattern, mask) in [(&JWT, "<jwt>"), (&PEM, "<private key>"), (&AWS, "<aws key>"), (&PASSWORD, "password=<masked>")] {
+    for (pattern, mask) in
+        [(&JWT, "<jwt>"), (&PEM, "<private key>"), (&AWS, "<aws key>"), (&PASSWORD, "password=<masked>")]
+    {
         if pattern.is_match(&out) {
             out = Cow::Owned(pattern.replace_all(&out, mask).into_owned());
         }

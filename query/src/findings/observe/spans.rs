@@ -2,13 +2,13 @@
 
 use storage::attrs;
 use storage::ids::TraceId;
-use storage::schema::col;
 use storage::scan::ReadError;
+use storage::schema::col;
 use storage::store::Snapshot;
 use storage::terms::Prune;
 
-use super::trace::{Extra, Trace};
 use super::repeats::Repeats;
+use super::trace::{Extra, Trace};
 use super::{Window, chain, failures, path, repeats, secrets, timeouts};
 use crate::engine::{Deadline, QueryError, Range};
 use crate::graph::calls::Part;

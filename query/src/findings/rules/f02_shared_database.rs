@@ -9,10 +9,17 @@ use crate::findings::observe::Proof;
 use crate::findings::thresholds::{CALLS, threshold};
 use crate::rollup::{PlaceKind, slot};
 
-static SERVICES: Threshold = threshold("F2.services", 2.0, "services", "services that use one database", "共用同一数据库的服务数");
-static WRITERS: Threshold =
-    threshold("F2.writers", 2.0, "services", "services that write one collection: severe", "写同一张表的服务数，达到即为严重");
-static MINUTES: Threshold = threshold("F2.minutes", 60.0, "minutes", "how far back calls are looked at", "回看的分钟数");
+static SERVICES: Threshold =
+    threshold("F2.services", 2.0, "services", "services that use one database", "共用同一数据库的服务数");
+static WRITERS: Threshold = threshold(
+    "F2.writers",
+    2.0,
+    "services",
+    "services that write one collection: severe",
+    "写同一张表的服务数，达到即为严重",
+);
+static MINUTES: Threshold =
+    threshold("F2.minutes", 60.0, "minutes", "how far back calls are looked at", "回看的分钟数");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F2",
@@ -33,8 +40,20 @@ pub(in crate::findings) static RULE: Rule = Rule {
 };
 
 const CACHES: &[&str] = &["redis", "memcached", "valkey", "hazelcast", "ehcache", "aerospike"];
-const WRITES: &[&str] =
-    &["INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "UPSERT", "TRUNCATE", "DROP", "SAVE", "BULK", "INDEX", "FINDANDMODIFY"];
+const WRITES: &[&str] = &[
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "REPLACE",
+    "MERGE",
+    "UPSERT",
+    "TRUNCATE",
+    "DROP",
+    "SAVE",
+    "BULK",
+    "INDEX",
+    "FINDANDMODIFY",
+];
 
 pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
     if !case.has_spans(&RULE, verdict) {
@@ -61,7 +80,9 @@ fn database(name: &str, edges: &[Edge], case: &Case<'_>, verdict: &mut Verdict) 
     }
     let used: Vec<&Edge> = edges.iter().filter(|edge| edge.calls() as f64 >= case.limit(&CALLS)).collect();
     let services: BTreeSet<&str> = used.iter().map(|edge| shown(&edge.source)).collect();
-    if (services.len() as f64) < case.limit(&SERVICES) || !used.iter().any(|edge| edge.twice(|cell| count(cell, slot::CALLS) > 0)) {
+    if (services.len() as f64) < case.limit(&SERVICES)
+        || !used.iter().any(|edge| edge.twice(|cell| count(cell, slot::CALLS) > 0))
+    {
         let named = all.iter().copied().collect::<Vec<_>>().join(", ");
         verdict.skip(
             &RULE,
@@ -93,7 +114,8 @@ fn database(name: &str, edges: &[Edge], case: &Case<'_>, verdict: &mut Verdict) 
     };
     let calls = used.iter().map(|edge| edge.calls()).sum();
     let subject = Subject::new(SubjectKind::Database, name, &named);
-    let mut found = case.draft(&RULE, severity, subject, claim).n(calls).against(&SERVICES, case).against(&WRITERS, case);
+    let mut found =
+        case.draft(&RULE, severity, subject, claim).n(calls).against(&SERVICES, case).against(&WRITERS, case);
     found = found.measure("services", services.len() as f64);
     found = found.measure("writers", shared.as_ref().map_or(0, |(_, writers)| writers.len()) as f64);
     found = found.confident(if has_namespace { 0.95 } else { 0.5 });
@@ -136,9 +158,13 @@ mod tests {
 
     fn world(second: &str, operation: &str, calls: i64) -> World {
         let of_order = db(SHOP);
-        World::new(5)
-            .edge((&svc("order"), &of_order), "mysql INSERT orders", 0..20, 5, &[])
-            .edge((&svc("report"), &db(second)), operation, 0..20, calls, &[])
+        World::new(5).edge((&svc("order"), &of_order), "mysql INSERT orders", 0..20, 5, &[]).edge(
+            (&svc("report"), &db(second)),
+            operation,
+            0..20,
+            calls,
+            &[],
+        )
     }
 
     #[test]
@@ -158,9 +184,13 @@ mod tests {
     fn caches_and_unknown_namespaces_are_only_mentioned() {
         let cache = |name: &str| {
             let place = db(name);
-            World::new(5)
-                .edge((&svc("a"), &place), "GET", 0..20, 5, &[])
-                .edge((&svc("b"), &place), "GET", 0..20, 5, &[])
+            World::new(5).edge((&svc("a"), &place), "GET", 0..20, 5, &[]).edge(
+                (&svc("b"), &place),
+                "GET",
+                0..20,
+                5,
+                &[],
+            )
         };
         assert_eq!(cache("redis://cache:6379/0").one(judge).severity, Severity::Info);
         assert!(cache("mysql://db:3306").one(judge).claim.en.contains("possibly"));
@@ -169,9 +199,13 @@ mod tests {
     #[test]
     fn a_rare_user_is_not_judged() {
         assert!(world(SHOP, "mysql UPDATE orders", 0).judged(judge).found.is_empty());
-        let rare = World::new(5)
-            .edge((&svc("order"), &db(SHOP)), "mysql INSERT orders", 0..20, 5, &[])
-            .edge((&svc("report"), &db(SHOP)), "mysql UPDATE orders", 0..2, 1, &[]);
+        let rare = World::new(5).edge((&svc("order"), &db(SHOP)), "mysql INSERT orders", 0..20, 5, &[]).edge(
+            (&svc("report"), &db(SHOP)),
+            "mysql UPDATE orders",
+            0..2,
+            1,
+            &[],
+        );
         assert!(rare.reason(judge).contains("not with enough calls"));
     }
 }

@@ -5,11 +5,26 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::observe::{Family, Repeats};
 use crate::findings::thresholds::{Thresholds, threshold};
 
-static DB_CALLS: Threshold = threshold("F3.db_calls", 5.0, "calls", "more calls of a database than this under one parent", "同一父 span 下的数据库调用数，超过此值");
-static DB_MS: Threshold = threshold("F3.db_ms", 50.0, "ms", "that take longer than this together", "这些调用合计耗时超过");
-static RPC_CALLS: Threshold = threshold("F3.rpc_calls", 10.0, "calls", "so many calls of a service under one parent", "同一父 span 下对同一服务的调用数");
-static SEQUENTIAL: Threshold = threshold("F3.sequential", 0.8, "share", "of them begin when the one before has ended", "其中依次执行的比例");
-static TRACES: Threshold = threshold("F3.traces", 0.1, "share", "of the runs of the operation show it", "该操作中出现此情况的比例");
+static DB_CALLS: Threshold = threshold(
+    "F3.db_calls",
+    5.0,
+    "calls",
+    "more calls of a database than this under one parent",
+    "同一父 span 下的数据库调用数，超过此值",
+);
+static DB_MS: Threshold =
+    threshold("F3.db_ms", 50.0, "ms", "that take longer than this together", "这些调用合计耗时超过");
+static RPC_CALLS: Threshold = threshold(
+    "F3.rpc_calls",
+    10.0,
+    "calls",
+    "so many calls of a service under one parent",
+    "同一父 span 下对同一服务的调用数",
+);
+static SEQUENTIAL: Threshold =
+    threshold("F3.sequential", 0.8, "share", "of them begin when the one before has ended", "其中依次执行的比例");
+static TRACES: Threshold =
+    threshold("F3.traces", 0.1, "share", "of the runs of the operation show it", "该操作中出现此情况的比例");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F3",
@@ -59,8 +74,14 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
         }
         let most = track.sum.proofs.first().map_or(0, |proof| proof.weight);
         let claim = Text::new(
-            format!("{operation} of {service} asks {target} for `{callee}` up to {most} times in turn ({:.0} % of its runs)", share * 100.0),
-            format!("{service} 的 {operation} 依次向 {target} 重复调用 `{callee}`，最多 {most} 次（占其执行的 {:.0}%）", share * 100.0),
+            format!(
+                "{operation} of {service} asks {target} for `{callee}` up to {most} times in turn ({:.0} % of its runs)",
+                share * 100.0
+            ),
+            format!(
+                "{service} 的 {operation} 依次向 {target} 重复调用 `{callee}`，最多 {most} 次（占其执行的 {:.0}%）",
+                share * 100.0
+            ),
         );
         let why = Text::new("the same call again and again", "同一调用反复出现");
         let subject = Subject::new(SubjectKind::Operation, id, &[service]);

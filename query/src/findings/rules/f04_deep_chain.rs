@@ -5,7 +5,8 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::observe::Family;
 use crate::findings::thresholds::threshold;
 
-static HOPS: Threshold = threshold("F4.hops", 6.0, "hops", "more hops at the 95th percentile than this: info", "P95 跳数超过此值：提示");
+static HOPS: Threshold =
+    threshold("F4.hops", 6.0, "hops", "more hops at the 95th percentile than this: info", "P95 跳数超过此值：提示");
 static MANY: Threshold = threshold("F4.many_hops", 9.0, "hops", "more than this: warning", "P95 跳数超过此值：警告");
 
 pub(in crate::findings) static RULE: Rule = Rule {

@@ -5,8 +5,20 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::observe::Family;
 use crate::findings::thresholds::threshold;
 
-static SHARE: Threshold = threshold("F5.share", 0.1, "share", "of the calls are retries, in two minutes in a row", "连续两分钟内重试调用所占比例");
-static LAYERS: Threshold = threshold("F5.layers", 2.0, "services", "so many services retry below each other: severe", "同一链路中逐层重试的服务数，达到即为严重");
+static SHARE: Threshold = threshold(
+    "F5.share",
+    0.1,
+    "share",
+    "of the calls are retries, in two minutes in a row",
+    "连续两分钟内重试调用所占比例",
+);
+static LAYERS: Threshold = threshold(
+    "F5.layers",
+    2.0,
+    "services",
+    "so many services retry below each other: severe",
+    "同一链路中逐层重试的服务数，达到即为严重",
+);
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F5",
@@ -42,15 +54,22 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
             continue;
         }
         let claim = Text::new(
-            format!("{:.0} % of the calls `{operation}` from {service} to {target} are retries", track.sum.share() * 100.0),
+            format!(
+                "{:.0} % of the calls `{operation}` from {service} to {target} are retries",
+                track.sum.share() * 100.0
+            ),
             format!("{service} 对 {target} 的 `{operation}` 调用中有 {:.0}% 是重试", track.sum.share() * 100.0),
         );
         let subject = Subject::new(SubjectKind::Edge, id, &[service]);
         let found = case.draft(&RULE, Severity::Warning, subject, claim).n(track.sum.of);
         let found = found.measure("share", track.sum.share()).against(&SHARE, case);
-        verdict.found.push(found.proven(&track.sum.proofs, Text::new("attempts after a failure", "失败之后的再次尝试")));
+        verdict
+            .found
+            .push(found.proven(&track.sum.proofs, Text::new("attempts after a failure", "失败之后的再次尝试")));
     }
-    for track in case.tracks(Family::RetryLayers).into_iter().filter(|track| track.parts.len() as f64 >= case.limit(&LAYERS)) {
+    for track in
+        case.tracks(Family::RetryLayers).into_iter().filter(|track| track.parts.len() as f64 >= case.limit(&LAYERS))
+    {
         let services: Vec<&str> = track.parts.iter().map(String::as_str).collect();
         let id = format!("layers {}", services.join(" → "));
         if !case.gate(&RULE, &id, track.sum.hits, track.sum.traces, verdict) {

@@ -6,10 +6,19 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::observe::Family;
 use crate::findings::thresholds::threshold;
 
-static ABANDONED: Threshold = threshold("F6.abandoned", 0.01, "share", "of the calls are worked on after the caller gave up", "调用方放弃后仍在执行的调用比例");
-static SAMPLES: Threshold = threshold("F6.samples", 5.0, "calls", "timed out, to infer a limit", "推断超时上限所需的超时次数");
-static SPREAD: Threshold = threshold("F6.spread", 0.1, "share", "by which those durations may differ", "这些耗时允许的离散程度");
-static MISSING: Threshold = threshold("F6.missing_s", 60.0, "s", "a call may last without a time limit", "没有超时限制的调用最长时间");
+static ABANDONED: Threshold = threshold(
+    "F6.abandoned",
+    0.01,
+    "share",
+    "of the calls are worked on after the caller gave up",
+    "调用方放弃后仍在执行的调用比例",
+);
+static SAMPLES: Threshold =
+    threshold("F6.samples", 5.0, "calls", "timed out, to infer a limit", "推断超时上限所需的超时次数");
+static SPREAD: Threshold =
+    threshold("F6.spread", 0.1, "share", "by which those durations may differ", "这些耗时允许的离散程度");
+static MISSING: Threshold =
+    threshold("F6.missing_s", 60.0, "s", "a call may last without a time limit", "没有超时限制的调用最长时间");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F6",
@@ -60,8 +69,12 @@ fn abandoned(case: &Case<'_>, verdict: &mut Verdict) {
         let longer = track.sum.values.quantile(0.5).unwrap_or(0) as f64 / 1e6;
         let share = track.sum.share() * 100.0;
         let claim = Text::new(
-            format!("{callee} works on `{operation}` for {longer:.0} ms more (median) when {caller} has given up, in {share:.1} % of the calls"),
-            format!("{caller} 放弃之后，{callee} 仍继续执行 `{operation}`（中位数 {longer:.0} 毫秒），占调用的 {share:.1}%"),
+            format!(
+                "{callee} works on `{operation}` for {longer:.0} ms more (median) when {caller} has given up, in {share:.1} % of the calls"
+            ),
+            format!(
+                "{caller} 放弃之后，{callee} 仍继续执行 `{operation}`（中位数 {longer:.0} 毫秒），占调用的 {share:.1}%"
+            ),
         );
         let subject = Subject::new(SubjectKind::Edge, id, &[caller, callee]);
         let found = case.draft(&RULE, Severity::Warning, subject, claim).n(track.sum.of);
@@ -94,14 +107,19 @@ fn inverted(case: &Case<'_>, limits: &[Track], verdict: &mut Verdict) {
                 continue;
             }
             let claim = Text::new(
-                format!("{a} waits {outer_ms:.0} ms for {b}, which waits {inner_ms:.0} ms for {c}: the inner limit comes too late"),
+                format!(
+                    "{a} waits {outer_ms:.0} ms for {b}, which waits {inner_ms:.0} ms for {c}: the inner limit comes too late"
+                ),
                 format!("{a} 等待 {b} {outer_ms:.0} 毫秒，而 {b} 等待 {c} {inner_ms:.0} 毫秒：内层超时来得太晚"),
             );
             let subject = Subject::new(SubjectKind::Edge, id, &[b, a, c]);
             let found = case.draft(&RULE, Severity::Warning, subject, claim).n(calls).confident(0.7);
             let found = found.measure("outer_ms", *outer_ms).measure("inner_ms", *inner_ms);
             let found = found.against(&SAMPLES, case).against(&SPREAD, case);
-            let found = found.proven(&outer.sum.proofs[..outer.sum.proofs.len().min(1)], Text::new("the outer call timed out", "外层调用超时"));
+            let found = found.proven(
+                &outer.sum.proofs[..outer.sum.proofs.len().min(1)],
+                Text::new("the outer call timed out", "外层调用超时"),
+            );
             verdict.found.push(found.proven(&inner.sum.proofs, Text::new("the inner call timed out", "内层调用超时")));
         }
     }
@@ -125,7 +143,12 @@ fn missing(case: &Case<'_>, limits: &[Track], verdict: &mut Verdict) {
         }
         // Where the shortest of the traces kept are long as well, it is a stream.
         if track.sum.proofs.iter().all(|proof| proof.weight as f64 > most) && track.sum.proofs.len() >= 3 {
-            verdict.skip(&RULE, Some(&id), "its calls are always long: a stream, as it seems", "其调用总是很长，看起来是流式调用");
+            verdict.skip(
+                &RULE,
+                Some(&id),
+                "its calls are always long: a stream, as it seems",
+                "其调用总是很长，看起来是流式调用",
+            );
             continue;
         }
         let longest = track.sum.most as f64 / 1e9;
@@ -136,7 +159,12 @@ fn missing(case: &Case<'_>, limits: &[Track], verdict: &mut Verdict) {
         let subject = Subject::new(SubjectKind::Edge, id, &[service]);
         let found = case.draft(&RULE, Severity::Warning, subject, claim).n(calls).confident(0.6);
         let found = found.measure("longest_s", longest).against(&MISSING, case);
-        verdict.found.push(found.proven(&track.sum.proofs[..1.min(track.sum.proofs.len())], Text::new("the longest call", "最长的调用")));
+        verdict.found.push(
+            found.proven(
+                &track.sum.proofs[..1.min(track.sum.proofs.len())],
+                Text::new("the longest call", "最长的调用"),
+            ),
+        );
     }
 }
 

@@ -8,10 +8,13 @@ use crate::findings::releases::released_within;
 use crate::findings::thresholds::threshold;
 use crate::rollup::{PlaceKind, slot};
 
-static PER_MINUTE: Threshold = threshold("F7.per_minute", 5.0, "calls/min", "refused by an open breaker", "每分钟被熔断拒绝的调用数");
+static PER_MINUTE: Threshold =
+    threshold("F7.per_minute", 5.0, "calls/min", "refused by an open breaker", "每分钟被熔断拒绝的调用数");
 static DROP: Threshold = threshold("F7.drop", 0.8, "share", "of an edge's calls are gone", "调用量下降的比例");
-static INBOUND: Threshold = threshold("F7.inbound", 0.7, "share", "of its own calls the caller still gets", "调用方自身流量仍保有的比例");
-static BASELINE: Threshold = threshold("F7.baseline", 30.0, "minutes", "before, that the drop is compared with", "用于比较的基线分钟数");
+static INBOUND: Threshold =
+    threshold("F7.inbound", 0.7, "share", "of its own calls the caller still gets", "调用方自身流量仍保有的比例");
+static BASELINE: Threshold =
+    threshold("F7.baseline", 30.0, "minutes", "before, that the drop is compared with", "用于比较的基线分钟数");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F7",
@@ -109,14 +112,22 @@ fn silent(case: &Case<'_>, now: &[Edge], caller: &str, verdict: &mut Verdict) {
             continue;
         }
         let claim = Text::new(
-            format!("{} fell from {rate_before:.1} to {rate_now:.1} calls a minute while {caller} is as busy as before, and its log speaks of an open breaker", edge.name()),
-            format!("{} 的调用从每分钟 {rate_before:.1} 次降到 {rate_now:.1} 次，而 {caller} 流量不变，且日志提到熔断器打开", edge.name()),
+            format!(
+                "{} fell from {rate_before:.1} to {rate_now:.1} calls a minute while {caller} is as busy as before, and its log speaks of an open breaker",
+                edge.name()
+            ),
+            format!(
+                "{} 的调用从每分钟 {rate_before:.1} 次降到 {rate_now:.1} 次，而 {caller} 流量不变，且日志提到熔断器打开",
+                edge.name()
+            ),
         );
         let subject = Subject::new(SubjectKind::Edge, id, &[caller]);
         let found = case.draft(&RULE, Severity::Critical, subject, claim).n(edge.calls()).confident(0.7);
         let found = found.measure("per_minute", rate_now).before("per_minute", rate_before);
         let found = found.against(&DROP, case).against(&INBOUND, case);
-        verdict.found.push(found.proven(&edge.proofs(), Text::new("a call before it fell silent", "沉默之前的一次调用")));
+        verdict
+            .found
+            .push(found.proven(&edge.proofs(), Text::new("a call before it fell silent", "沉默之前的一次调用")));
     }
 }
 

@@ -73,7 +73,10 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
             continue;
         }
         let claim = Text::new(
-            format!("{:.1} % of the calls `{operation}` from {service} to {target} fail, and {service} answers well", share * 100.0),
+            format!(
+                "{:.1} % of the calls `{operation}` from {service} to {target} fail, and {service} answers well",
+                share * 100.0
+            ),
             format!("{service} 调用 {target} 的 `{operation}` 有 {:.1}% 失败，而 {service} 仍返回成功", share * 100.0),
         );
         let subject = Subject::new(SubjectKind::Edge, format!("swallowed {id}"), &[service]);

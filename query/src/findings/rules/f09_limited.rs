@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::{Case, Rule, Severity, Threshold, Verdict, Words};
 use crate::findings::judge::{Edge, outcome, shown};
 use crate::findings::model::{Subject, SubjectKind, Text};
-use crate::findings::thresholds::threshold;
+use crate::findings::thresholds::{CALLS, threshold};
 use crate::rollup::Place;
 
-static SHARE: Threshold = threshold("F9.share", 0.01, "share", "of an edge's calls are refused", "被拒绝的调用所占比例");
+static SHARE: Threshold =
+    threshold("F9.share", 0.01, "share", "of an edge's calls are refused", "被拒绝的调用所占比例");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F9",
@@ -39,6 +40,9 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
     for edge in &edges {
         callers.entry(&edge.target).or_default().push((shown(&edge.source), edge.calls()));
     }
+    let few = edges.iter().filter(|edge| (edge.calls() as f64) < case.limit(&CALLS) && refused(edge) == 0);
+    let few: Vec<String> = few.map(Edge::name).collect();
+    verdict.few(&RULE, ("edges", "调用关系"), &few, case);
     for edge in &edges {
         let refused = refused(edge);
         let (calls, share) = (edge.calls(), refused as f64 / edge.calls().max(1) as f64);
@@ -53,9 +57,15 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
         ranked.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let all: u64 = ranked.iter().map(|(_, calls)| calls).sum();
         let of = |calls: u64| calls as f64 * 100.0 / all.max(1) as f64;
-        let ranked: Vec<String> = ranked.iter().take(3).map(|&(name, calls)| format!("{name} {:.0} %", of(calls))).collect();
+        let ranked: Vec<String> =
+            ranked.iter().take(3).map(|&(name, calls)| format!("{name} {:.0} %", of(calls))).collect();
         let claim = Text::new(
-            format!("{:.1} % of the calls {} are refused by a limit; its callers: {}", share * 100.0, edge.name(), ranked.join(", ")),
+            format!(
+                "{:.1} % of the calls {} are refused by a limit; its callers: {}",
+                share * 100.0,
+                edge.name(),
+                ranked.join(", ")
+            ),
             format!("{} 的调用有 {:.1}% 被限流拒绝；调用方占比：{}", edge.name(), share * 100.0, ranked.join("、")),
         );
         let subject = Subject::new(SubjectKind::Edge, edge.name(), &[shown(&edge.target), shown(&edge.source)]);
@@ -78,9 +88,13 @@ mod tests {
 
     fn limited(calls: i64, refused: i64, minutes: i64) -> World {
         let slots = [(slot::OUTCOME + 4, refused)];
-        World::new(5)
-            .edge((&svc("web"), &svc("stock")), "Reserve", 0..minutes, calls, &slots)
-            .edge((&svc("job"), &svc("stock")), "Reserve", 0..5, 60, &[])
+        World::new(5).edge((&svc("web"), &svc("stock")), "Reserve", 0..minutes, calls, &slots).edge(
+            (&svc("job"), &svc("stock")),
+            "Reserve",
+            0..5,
+            60,
+            &[],
+        )
     }
 
     #[test]

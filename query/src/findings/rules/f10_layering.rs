@@ -7,8 +7,10 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::thresholds::{CALLS, threshold};
 use crate::rollup::{Mode, PlaceKind};
 
-static BYPASS: Threshold = threshold("F10.bypass", 0.05, "share", "of the calls from outside go round the gateway", "绕过网关的外部调用比例");
-static MINUTES: Threshold = threshold("F10.minutes", 60.0, "minutes", "how far back calls are looked at", "回看的分钟数");
+static BYPASS: Threshold =
+    threshold("F10.bypass", 0.05, "share", "of the calls from outside go round the gateway", "绕过网关的外部调用比例");
+static MINUTES: Threshold =
+    threshold("F10.minutes", 60.0, "minutes", "how far back calls are looked at", "回看的分钟数");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F10",
@@ -29,8 +31,9 @@ pub(in crate::findings) static RULE: Rule = Rule {
 };
 
 /// Parts of operations that probes and schedulers call.
-const PROBES: &[&str] =
-    &["health", "ready", "live", "ping", "metrics", "actuator", "status", "favicon", "probe", "schedule", "cron", "job"];
+const PROBES: &[&str] = &[
+    "health", "ready", "live", "ping", "metrics", "actuator", "status", "favicon", "probe", "schedule", "cron", "job",
+];
 
 pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
     if !case.has_spans(&RULE, verdict) {
@@ -90,7 +93,8 @@ fn asked_by_people(edge: &Edge) -> u64 {
 
 fn inversions(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
     for edge in edges.iter().filter(|edge| edge.source.kind == PlaceKind::Service && edge.source != edge.target) {
-        let (Some(source), Some(target)) = (case.layers.get(&edge.source.name), case.layers.get(&edge.target.name)) else {
+        let (Some(source), Some(target)) = (case.layers.get(&edge.source.name), case.layers.get(&edge.target.name))
+        else {
             continue;
         };
         let Some((en, zh)) = inversion(*source, *target) else { continue };
@@ -102,7 +106,8 @@ fn inversions(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
         let claim = Text::new(format!("{en}: {}", edge.name()), format!("{zh}：{}", edge.name()));
         let subject = Subject::new(SubjectKind::Edge, edge.name(), &[shown(&edge.source), shown(&edge.target)]);
         let severity = if told { Severity::Warning } else { Severity::Info };
-        let found = case.draft(&RULE, severity, subject, claim).n(edge.calls()).confident(if told { 0.95 } else { 0.5 });
+        let found =
+            case.draft(&RULE, severity, subject, claim).n(edge.calls()).confident(if told { 0.95 } else { 0.5 });
         let found = found.measure("calls", edge.calls() as f64).against(&MINUTES, case);
         verdict.found.push(found.proven(&edge.proofs(), Text::new("a call up the layers", "一次反向调用")));
     }
@@ -111,7 +116,9 @@ fn inversions(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
 fn inversion(source: Placed, target: Placed) -> Option<(&'static str, &'static str)> {
     match (source.layer, target.layer) {
         (Layer::Basic, Layer::Aggregate) => Some(("a basic service calls an aggregate", "基础服务调用聚合服务")),
-        (Layer::Platform, Layer::Aggregate | Layer::Basic) => Some(("a platform calls the business", "平台服务调用业务服务")),
+        (Layer::Platform, Layer::Aggregate | Layer::Basic) => {
+            Some(("a platform calls the business", "平台服务调用业务服务"))
+        }
         (Layer::Gateway, Layer::Gateway) => None,
         (_, Layer::Gateway) => Some(("a service calls the gateway", "服务反向调用网关")),
         _ => None,

@@ -10,7 +10,8 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::thresholds::threshold;
 use crate::rollup::{Cells, Key, PlaceKind, slot};
 
-static HOURS: Threshold = threshold("F11.hours", 24.0, "hours", "never more than one instance", "从未超过一个实例的小时数");
+static HOURS: Threshold =
+    threshold("F11.hours", 24.0, "hours", "never more than one instance", "从未超过一个实例的小时数");
 static RATE: Threshold = threshold("F11.rate", 1.0, "calls/s", "that it serves", "每秒服务的调用数");
 static FAN_IN: Threshold = threshold("F11.fan_in", 2.0, "services", "that call it", "调用它的服务数");
 
@@ -63,7 +64,12 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
             continue;
         }
         if instances.contains_key("") {
-            verdict.skip(&RULE, Some(service), "its spans name no service.instance.id", "其 span 没有 service.instance.id");
+            verdict.skip(
+                &RULE,
+                Some(service),
+                "its spans name no service.instance.id",
+                "其 span 没有 service.instance.id",
+            );
             continue;
         }
         let named = callers.iter().copied().collect::<Vec<_>>().join(", ");
@@ -97,7 +103,9 @@ fn presence(day: &Cells) -> BTreeMap<&str, Instances<'_>> {
 fn at_once(instances: &Instances<'_>) -> usize {
     let mut counts: BTreeMap<Minute, usize> = BTreeMap::new();
     for minutes in instances.values() {
-        for minute in minutes.iter().filter(|minute| minutes.contains(&(*minute + 1)) && minutes.contains(&(*minute + 2))) {
+        for minute in
+            minutes.iter().filter(|minute| minutes.contains(&(*minute + 1)) && minutes.contains(&(*minute + 2)))
+        {
             *counts.entry(*minute).or_default() += 1;
         }
     }

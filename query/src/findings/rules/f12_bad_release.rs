@@ -12,12 +12,48 @@ use crate::findings::thresholds::threshold;
 use crate::graph::sketch::Sketch;
 use crate::rollup::{Cells, Key, slot};
 
-static ERROR_CALLS: Threshold = threshold("F12.error_calls", 200.0, "calls", "of each version, to compare failures", "比较错误率时每个版本所需调用数");
-static ERROR_POINTS: Threshold = threshold("F12.error_points", 0.01, "share", "more failures, and Wilson intervals (95 %) apart", "错误率升高，且 95% Wilson 区间不相交");
-static SLOW_CALLS: Threshold = threshold("F12.slow_calls", 500.0, "calls", "of each version, to compare durations", "比较耗时时每个版本所需调用数");
-static SLOWER: Threshold = threshold("F12.slower", 1.3, "times", "the 95th percentile with the same mix of operations", "相同操作构成下 P95 的倍数");
-static EXCEPTIONS: Threshold = threshold("F12.exceptions", 5.0, "times", "that an exception came which the version before did not throw", "旧版本没有的异常出现次数");
-static VERSIONS: Threshold = threshold("F12.versions", 2.0, "versions", "more side by side than this for a day", "同时存在超过此数量的版本达一天");
+static ERROR_CALLS: Threshold = threshold(
+    "F12.error_calls",
+    200.0,
+    "calls",
+    "of each version, to compare failures",
+    "比较错误率时每个版本所需调用数",
+);
+static ERROR_POINTS: Threshold = threshold(
+    "F12.error_points",
+    0.01,
+    "share",
+    "more failures, and Wilson intervals (95 %) apart",
+    "错误率升高，且 95% Wilson 区间不相交",
+);
+static SLOW_CALLS: Threshold = threshold(
+    "F12.slow_calls",
+    500.0,
+    "calls",
+    "of each version, to compare durations",
+    "比较耗时时每个版本所需调用数",
+);
+static SLOWER: Threshold = threshold(
+    "F12.slower",
+    1.3,
+    "times",
+    "the 95th percentile with the same mix of operations",
+    "相同操作构成下 P95 的倍数",
+);
+static EXCEPTIONS: Threshold = threshold(
+    "F12.exceptions",
+    5.0,
+    "times",
+    "that an exception came which the version before did not throw",
+    "旧版本没有的异常出现次数",
+);
+static VERSIONS: Threshold = threshold(
+    "F12.versions",
+    2.0,
+    "versions",
+    "more side by side than this for a day",
+    "同时存在超过此数量的版本达一天",
+);
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F12",
@@ -52,7 +88,8 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
         return;
     }
     for (service, versions) in versions(case.cells, case.minutes().end) {
-        let mut order: Vec<(&str, i64)> = versions.iter().map(|(version, minutes)| (*version, first(case, service, version, minutes))).collect();
+        let mut order: Vec<(&str, i64)> =
+            versions.iter().map(|(version, minutes)| (*version, first(case, service, version, minutes))).collect();
         order.sort_by_key(|(version, at)| (*at, *version));
         if let [.., (base, _), (head, _)] = order[..] {
             compare(case, service, (base, &versions[base]), (head, &versions[head]), verdict);
@@ -60,7 +97,9 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
     }
     match case.day {
         Some(day) => side_by_side(case, day, verdict),
-        None => verdict.skip(&RULE, Some("versions side by side"), "the last day is not read yet", "最近一天的数据尚未读取"),
+        None => {
+            verdict.skip(&RULE, Some("versions side by side"), "the last day is not read yet", "最近一天的数据尚未读取")
+        }
     }
 }
 
@@ -100,7 +139,13 @@ fn compare(case: &Case<'_>, service: &str, base: Version<'_>, head: Version<'_>,
         verdict.skip(
             &RULE,
             Some(&id),
-            format!("{} calls of {} and {} of {}; {least} of each are needed", calls(&before), base.0, calls(&after), head.0),
+            format!(
+                "{} calls of {} and {} of {}; {least} of each are needed",
+                calls(&before),
+                base.0,
+                calls(&after),
+                head.0
+            ),
             format!("{} 有 {} 次调用，{} 有 {} 次；各需 {least} 次", base.0, calls(&before), head.0, calls(&after)),
         );
         return;
@@ -117,11 +162,26 @@ fn compare(case: &Case<'_>, service: &str, base: Version<'_>, head: Version<'_>,
     };
     let ratio = |served: &Served| count(&served.sum, slot::ERRORS) as f64 / calls(served).max(1) as f64;
     let (worse, better) = (ratio(&after), ratio(&before));
-    let apart = wilson(count(&after.sum, slot::ERRORS), calls(&after)).0 > wilson(count(&before.sum, slot::ERRORS), calls(&before)).1;
+    let apart = wilson(count(&after.sum, slot::ERRORS), calls(&after)).0
+        > wilson(count(&before.sum, slot::ERRORS), calls(&before)).1;
     if apart && worse - better >= case.limit(&ERROR_POINTS) {
         let claim = Text::new(
-            format!("{service} {} fails {:.1} % of its calls, {} {:.1} % ({})", head.0, worse * 100.0, base.0, better * 100.0, how.0),
-            format!("{service} {} 的错误率为 {:.1}%，{} 为 {:.1}%（{}）", head.0, worse * 100.0, base.0, better * 100.0, how.1),
+            format!(
+                "{service} {} fails {:.1} % of its calls, {} {:.1} % ({})",
+                head.0,
+                worse * 100.0,
+                base.0,
+                better * 100.0,
+                how.0
+            ),
+            format!(
+                "{service} {} 的错误率为 {:.1}%，{} 为 {:.1}%（{}）",
+                head.0,
+                worse * 100.0,
+                base.0,
+                better * 100.0,
+                how.1
+            ),
         );
         tell("errors", Severity::Critical, claim, ("error_ratio", worse, better), [&ERROR_POINTS, &ERROR_CALLS]);
     }
@@ -130,8 +190,22 @@ fn compare(case: &Case<'_>, service: &str, base: Version<'_>, head: Version<'_>,
         && slow >= case.limit(&SLOWER) * fast
     {
         let claim = Text::new(
-            format!("{service} {} takes {:.0} ms (95th percentile), {} {:.0} ms with the same mix of operations ({})", head.0, slow / 1e6, base.0, fast / 1e6, how.0),
-            format!("{service} {} 的 P95 为 {:.0} 毫秒，{} 在相同操作构成下为 {:.0} 毫秒（{}）", head.0, slow / 1e6, base.0, fast / 1e6, how.1),
+            format!(
+                "{service} {} takes {:.0} ms (95th percentile), {} {:.0} ms with the same mix of operations ({})",
+                head.0,
+                slow / 1e6,
+                base.0,
+                fast / 1e6,
+                how.0
+            ),
+            format!(
+                "{service} {} 的 P95 为 {:.0} 毫秒，{} 在相同操作构成下为 {:.0} 毫秒（{}）",
+                head.0,
+                slow / 1e6,
+                base.0,
+                fast / 1e6,
+                how.1
+            ),
         );
         tell("latency", Severity::Warning, claim, ("p95_ms", slow / 1e6, fast / 1e6), [&SLOWER, &SLOW_CALLS]);
     }
@@ -184,10 +258,16 @@ fn wilson(hits: u64, of: u64) -> (f64, f64) {
 }
 
 fn exceptions(case: &Case<'_>, service: &str, base: &str, head: &str, confidence: f64, verdict: &mut Verdict) {
-    let known = |kind: &str| case.windows.iter().any(|window| window.get(Family::Exceptions, &[service, base, kind]).is_some());
+    let known =
+        |kind: &str| case.windows.iter().any(|window| window.get(Family::Exceptions, &[service, base, kind]).is_some());
     for track in case.tracks(Family::Exceptions) {
         let [of, version, kind] = [0, 1, 2].map(|at| track.part(at));
-        if of != service || version != head || known(kind) || (track.sum.hits as f64) < case.limit(&EXCEPTIONS) || !track.hit_twice() {
+        if of != service
+            || version != head
+            || known(kind)
+            || (track.sum.hits as f64) < case.limit(&EXCEPTIONS)
+            || !track.hit_twice()
+        {
             continue;
         }
         let claim = Text::new(
@@ -207,7 +287,9 @@ fn side_by_side(case: &Case<'_>, day: &Cells, verdict: &mut Verdict) {
     for (service, versions) in versions(day, case.minutes().end) {
         let mut hours: BTreeMap<i64, BTreeSet<&str>> = BTreeMap::new();
         for (version, minutes) in &versions {
-            minutes.iter().for_each(|minute| drop(hours.entry(minute.div_euclid(HOUR)).or_default().insert(version)));
+            for minute in minutes {
+                hours.entry(minute.div_euclid(HOUR)).or_default().insert(version);
+            }
         }
         let many = hours.values().filter(|versions| versions.len() as f64 > case.limit(&VERSIONS)).count();
         if many < 24 {
@@ -218,7 +300,8 @@ fn side_by_side(case: &Case<'_>, day: &Cells, verdict: &mut Verdict) {
             format!("{} versions of {service} have run side by side for a day: {named}", versions.len()),
             format!("{service} 有 {} 个版本并存达一天：{named}", versions.len()),
         );
-        let calls = day.series.iter().filter(|series| matches!(&series.key, Key::Serve { service: of, .. } if of == service));
+        let calls =
+            day.series.iter().filter(|series| matches!(&series.key, Key::Serve { service: of, .. } if of == service));
         let calls: u64 = calls.map(|series| count(&series.sum(), slot::CALLS)).sum();
         let subject = Subject::new(SubjectKind::Service, format!("versions {service}"), &[service]);
         let found = case.draft(&RULE, Severity::Info, subject, claim).n(calls);
@@ -236,9 +319,13 @@ mod tests {
     fn released(calls: i64, errors: i64, duration: u64) -> World {
         let mut world = World::new(5);
         world.hours = 1;
-        world
-            .serve(("pay", "1.0", "Charge"), 20..50, 50, 0, 20 * MS)
-            .serve(("pay", "1.1", "Charge"), 0..20, calls, errors, duration)
+        world.serve(("pay", "1.0", "Charge"), 20..50, 50, 0, 20 * MS).serve(
+            ("pay", "1.1", "Charge"),
+            0..20,
+            calls,
+            errors,
+            duration,
+        )
     }
 
     #[test]
@@ -274,7 +361,10 @@ mod tests {
         let found = released(50, 0, 20 * MS).lately(3, Family::Exceptions, &key, 0, 3).one(judge);
         assert!(found.claim.en.contains("1.0 did not"));
         let old = ["pay", "1.0", "NullPointerException"];
-        released(50, 0, 20 * MS).lately(3, Family::Exceptions, &key, 0, 3).seen(Family::Exceptions, &old, 0, 1).silent(judge);
+        released(50, 0, 20 * MS)
+            .lately(3, Family::Exceptions, &key, 0, 3)
+            .seen(Family::Exceptions, &old, 0, 1)
+            .silent(judge);
     }
 
     #[test]

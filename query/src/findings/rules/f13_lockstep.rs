@@ -5,8 +5,10 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::releases::changes;
 use crate::findings::thresholds::threshold;
 
-static WITHIN: Threshold = threshold("F13.within", 30.0, "minutes", "two services change their version", "两个服务变更版本的时间间隔");
-static RELEASES: Threshold = threshold("F13.releases", 4.0, "releases", "the last ones of each are looked at", "各自最近的发布次数");
+static WITHIN: Threshold =
+    threshold("F13.within", 30.0, "minutes", "two services change their version", "两个服务变更版本的时间间隔");
+static RELEASES: Threshold =
+    threshold("F13.releases", 4.0, "releases", "the last ones of each are looked at", "各自最近的发布次数");
 static TOGETHER: Threshold = threshold("F13.together", 3.0, "releases", "of these together", "其中同时发布的次数");
 
 pub(in crate::findings) static RULE: Rule = Rule {

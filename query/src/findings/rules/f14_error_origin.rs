@@ -5,9 +5,12 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::observe::Family;
 use crate::findings::thresholds::threshold;
 
-static FAILED: Threshold = threshold("F14.failed", 0.05, "share", "of an operation's traces fail", "操作失败的链路比例");
-static SHARE: Threshold = threshold("F14.share", 0.5, "share", "of these begin to fail at one place", "失败始于同一处的比例");
-static FAILURES: Threshold = threshold("F14.failures", 10.0, "traces", "fewer failed traces are not judged", "失败链路少于此值不作判断");
+static FAILED: Threshold =
+    threshold("F14.failed", 0.05, "share", "of an operation's traces fail", "操作失败的链路比例");
+static SHARE: Threshold =
+    threshold("F14.share", 0.5, "share", "of these begin to fail at one place", "失败始于同一处的比例");
+static FAILURES: Threshold =
+    threshold("F14.failures", 10.0, "traces", "fewer failed traces are not judged", "失败链路少于此值不作判断");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F14",
@@ -68,7 +71,10 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
                 _ => ("in the service", "服务内部"),
             };
             let claim = Text::new(
-                format!("{:.0} % of the failures of {operation} of {service} begin {what}: {place} (`{at}`)", share * 100.0),
+                format!(
+                    "{:.0} % of the failures of {operation} of {service} begin {what}: {place} (`{at}`)",
+                    share * 100.0
+                ),
                 format!("{service} 的 {operation} 的失败有 {:.0}% 始于{named}：{place}（`{at}`）", share * 100.0),
             );
             let origin_service = if kind == "service" { place } else { "" };
@@ -76,7 +82,9 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
             let found = case.draft(&RULE, Severity::Warning, subject, claim).n(root.sum.of);
             let found = found.measure("share", share).measure("failed", root.sum.share());
             let found = found.against(&SHARE, case).against(&FAILED, case);
-            verdict.found.push(found.proven(&origin.sum.proofs, Text::new("from the origin up to the root", "从源头到根")));
+            verdict
+                .found
+                .push(found.proven(&origin.sum.proofs, Text::new("from the origin up to the root", "从源头到根")));
         }
     }
 }

@@ -7,11 +7,14 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::observe::{Proof, Sample};
 use crate::findings::thresholds::threshold;
 
-static SHARE: Threshold = threshold("F15.share", 0.4, "share", "of the critical path of the slowest 5 %", "最慢 5% 链路关键路径的占比");
+static SHARE: Threshold =
+    threshold("F15.share", 0.4, "share", "of the critical path of the slowest 5 %", "最慢 5% 链路关键路径的占比");
 static MORE: Threshold = threshold("F15.more", 0.15, "share", "more than in the other traces", "比其余链路高出的占比");
 static TRACES: Threshold = threshold("F15.traces", 50.0, "traces", "fewer are not judged", "链路少于此值不作判断");
-static TAIL: Threshold = threshold("F15.tail", 3.0, "times", "the median takes the 95th percentile", "P95 是中位数的倍数");
-static WINDOWS: Threshold = threshold("F15.windows", 30.0, "windows", "of a minute that are looked at", "查看的一分钟窗口个数");
+static TAIL: Threshold =
+    threshold("F15.tail", 3.0, "times", "the median takes the 95th percentile", "P95 是中位数的倍数");
+static WINDOWS: Threshold =
+    threshold("F15.windows", 30.0, "windows", "of a minute that are looked at", "查看的一分钟窗口个数");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F15",
@@ -76,15 +79,27 @@ fn slow(case: &Case<'_>, operation: &str, samples: &[&Sample], verdict: &mut Ver
         *places.entry(place).or_default() += f64::from(*share) / slowest.len() as f64;
     }
     let Some((place, share)) = places.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { return };
-    let of = |sample: &Sample| sample.shares.iter().find(|(known, ..)| known == place).map_or(0.0, |(_, share, _)| f64::from(*share));
+    let of = |sample: &Sample| {
+        sample.shares.iter().find(|(known, ..)| known == place).map_or(0.0, |(_, share, _)| f64::from(*share))
+    };
     let usual = others.iter().map(|sample| of(sample)).sum::<f64>() / others.len().max(1) as f64;
     if share < case.limit(&SHARE) || share - usual < case.limit(&MORE) {
         return;
     }
     let (operation, place) = (operation.replace('\u{1f}', " "), place.replace('\u{1f}', " "));
     let claim = Text::new(
-        format!("the slowest traces of {operation} ({:.0} ms and more) wait for {place} {:.0} % of the time, the others {:.0} %", p95 / 1e6, share * 100.0, usual * 100.0),
-        format!("{operation} 最慢的链路（{:.0} 毫秒以上）有 {:.0}% 的时间在等待 {place}，其余链路为 {:.0}%", p95 / 1e6, share * 100.0, usual * 100.0),
+        format!(
+            "the slowest traces of {operation} ({:.0} ms and more) wait for {place} {:.0} % of the time, the others {:.0} %",
+            p95 / 1e6,
+            share * 100.0,
+            usual * 100.0
+        ),
+        format!(
+            "{operation} 最慢的链路（{:.0} 毫秒以上）有 {:.0}% 的时间在等待 {place}，其余链路为 {:.0}%",
+            p95 / 1e6,
+            share * 100.0,
+            usual * 100.0
+        ),
     );
     let service = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
     let subject = Subject::new(
@@ -99,7 +114,12 @@ fn slow(case: &Case<'_>, operation: &str, samples: &[&Sample], verdict: &mut Ver
         .map(|sample| Proof {
             weight: sample.duration,
             trace: sample.trace,
-            spans: sample.shares.iter().filter(|(known, ..)| known.replace('\u{1f}', " ") == place).map(|(_, _, span)| *span).collect(),
+            spans: sample
+                .shares
+                .iter()
+                .filter(|(known, ..)| known.replace('\u{1f}', " ") == place)
+                .map(|(_, _, span)| *span)
+                .collect(),
         })
         .collect();
     let found = case.draft(&RULE, Severity::Info, subject, claim).n(samples.len() as u64).confident(0.7);

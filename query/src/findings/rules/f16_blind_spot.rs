@@ -8,9 +8,22 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::thresholds::threshold;
 use crate::rollup::{Mode, PlaceKind, slot};
 
-static UNPAIRED: Threshold = threshold("F16.unpaired", 0.95, "share", "of the calls to a service of ours have no other side", "对内部服务的调用中缺少对侧的比例");
-static ORPHANS: Threshold = threshold("F16.orphans", 0.05, "share", "of a service's entries name a parent that is not stored", "入口 span 的父 span 未存储的比例");
-static MINUTES: Threshold = threshold("F16.minutes", 30.0, "minutes", "how far back calls are looked at", "回看的分钟数");
+static UNPAIRED: Threshold = threshold(
+    "F16.unpaired",
+    0.95,
+    "share",
+    "of the calls to a service of ours have no other side",
+    "对内部服务的调用中缺少对侧的比例",
+);
+static ORPHANS: Threshold = threshold(
+    "F16.orphans",
+    0.05,
+    "share",
+    "of a service's entries name a parent that is not stored",
+    "入口 span 的父 span 未存储的比例",
+);
+static MINUTES: Threshold =
+    threshold("F16.minutes", 30.0, "minutes", "how far back calls are looked at", "回看的分钟数");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F16",
@@ -51,7 +64,12 @@ fn names(edges: &[Edge]) -> BTreeMap<&str, &str> {
         names.insert(&edge.target.name, &edge.target.name);
         names.extend(edge.aliases.iter().map(|alias| (alias.as_str(), edge.target.name.as_str())));
     }
-    names.extend(edges.iter().filter(|edge| edge.source.kind == PlaceKind::Service).map(|edge| (edge.source.name.as_str(), edge.source.name.as_str())));
+    names.extend(
+        edges
+            .iter()
+            .filter(|edge| edge.source.kind == PlaceKind::Service)
+            .map(|edge| (edge.source.name.as_str(), edge.source.name.as_str())),
+    );
     names
 }
 
@@ -85,7 +103,10 @@ fn unpaired(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
             continue;
         }
         let claim = Text::new(
-            format!("{:.0} % of the calls from {source} to {target} have no span of {target}: it sends none, or loses the context", share * 100.0),
+            format!(
+                "{:.0} % of the calls from {source} to {target} have no span of {target}: it sends none, or loses the context",
+                share * 100.0
+            ),
             format!("{source} 对 {target} 的调用有 {:.0}% 缺少 {target} 的 span：未上报或丢失上下文", share * 100.0),
         );
         let subject = Subject::new(SubjectKind::Edge, id, &[target, source]);

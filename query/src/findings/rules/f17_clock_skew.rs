@@ -6,8 +6,10 @@ use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::observe::Family;
 use crate::findings::thresholds::threshold;
 
-static SKEW: Threshold = threshold("F17.skew_ms", 10.0, "ms", "by which two clocks differ at least", "两个时钟至少相差");
-static PAIRS: Threshold = threshold("F17.pairs", 20.0, "calls", "of two instances, to tell", "判断所需两实例间的调用数");
+static SKEW: Threshold =
+    threshold("F17.skew_ms", 10.0, "ms", "by which two clocks differ at least", "两个时钟至少相差");
+static PAIRS: Threshold =
+    threshold("F17.pairs", 20.0, "calls", "of two instances, to tell", "判断所需两实例间的调用数");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F17",
@@ -61,7 +63,9 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
         let subject = Subject::new(SubjectKind::Instance, id, &[callee, caller]);
         let found = case.draft(&RULE, Severity::Warning, subject, claim).n(track.sum.of);
         let found = found.measure("skew_ms", ms).against(&SKEW, case).against(&PAIRS, case);
-        verdict.found.push(found.proven(&track.sum.proofs, Text::new("the callee's span lies outside", "被调用方的 span 落在外面")));
+        verdict.found.push(
+            found.proven(&track.sum.proofs, Text::new("the callee's span lies outside", "被调用方的 span 落在外面")),
+        );
     }
 }
 

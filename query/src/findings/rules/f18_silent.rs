@@ -12,7 +12,8 @@ use crate::rollup::{Key, PlaceKind, slot};
 
 static GAP: Threshold = threshold("F18.gap_min", 5.0, "minutes", "without a span, at least", "至少多少分钟没有 span");
 static GAPS: Threshold = threshold("F18.gaps", 10.0, "times", "the 99th percentile of its gaps", "其间隔 P99 的倍数");
-static NO_INSTANCE: Threshold = threshold("F18.no_instance", 5.0, "calls/min", "that found no instance", "每分钟找不到实例的调用数");
+static NO_INSTANCE: Threshold =
+    threshold("F18.no_instance", 5.0, "calls/min", "that found no instance", "每分钟找不到实例的调用数");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F18",
@@ -64,7 +65,9 @@ fn no_instance(case: &Case<'_>, edge: &Edge, verdict: &mut Verdict) {
         format!("{per_minute:.0} calls a minute of {} find no instance", edge.name()),
         format!("{} 每分钟有 {per_minute:.0} 次调用找不到实例", edge.name()),
     );
-    let of = |place: &crate::rollup::Place| if place.kind == PlaceKind::Service { shown(place).to_owned() } else { String::new() };
+    let of = |place: &crate::rollup::Place| {
+        if place.kind == PlaceKind::Service { shown(place).to_owned() } else { String::new() }
+    };
     let subject = Subject::new(SubjectKind::Edge, id, &[&of(&edge.target), &of(&edge.source)]);
     let found = case.draft(&RULE, Severity::Critical, subject, claim).n(edge.calls());
     let found = found.measure("per_minute", per_minute).against(&NO_INSTANCE, case);
@@ -115,7 +118,10 @@ fn silent(case: &Case<'_>, service: &str, minutes: &BTreeSet<Minute>, end: Minut
         verdict.skip(
             &RULE,
             Some(service),
-            format!("silent for {gap} minutes, with {calls} calls since and {} minutes of traffic before", minutes.len()),
+            format!(
+                "silent for {gap} minutes, with {calls} calls since and {} minutes of traffic before",
+                minutes.len()
+            ),
             format!("已沉默 {gap} 分钟，其间有 {calls} 次调用，此前有 {} 分钟流量", minutes.len()),
         );
         return;
@@ -146,9 +152,13 @@ mod tests {
     const NONE: u16 = slot::OUTCOME + 9;
 
     fn world(silent: i64, calls_since: i64) -> World {
-        let world = World::new(5)
-            .presence(("stock", "1", "a"), silent..50)
-            .edge((&svc("cart"), &svc("stock")), "Reserve", silent..50, 10, &[(slot::PAIRED, 10)]);
+        let world = World::new(5).presence(("stock", "1", "a"), silent..50).edge(
+            (&svc("cart"), &svc("stock")),
+            "Reserve",
+            silent..50,
+            10,
+            &[(slot::PAIRED, 10)],
+        );
         let peer = Place::new(PlaceKind::External, "stock");
         if calls_since > 0 { world.edge((&svc("cart"), &peer), "Reserve", 0..silent, calls_since, &[]) } else { world }
     }

@@ -10,10 +10,19 @@ use crate::findings::thresholds::threshold;
 
 static BURST: Threshold = threshold("F19.burst", 3.0, "times", "the usual count of a pattern", "相对平时次数的倍数");
 static Z: Threshold = threshold("F19.z", 6.0, "deviations", "above the usual count", "高于平时的标准差数");
-static NEW: Threshold = threshold("F19.new", 5.0, "records", "of a pattern that was not there before", "新模式出现的次数");
-static BASELINE: Threshold = threshold("F19.baseline", 30.0, "windows", "of a minute to know what is usual", "了解平时情况所需的一分钟窗口数");
-static SECRETS: Threshold = threshold("F19.secrets", 1.0, "times", "that a secret stands in telemetry", "遥测中出现敏感信息的次数");
-static CARDS: Threshold = threshold("F19.cards", 3.0, "times", "that a number is a card's, and half of those that look like it are", "银行卡号出现次数，且候选中至少一半通过校验");
+static NEW: Threshold =
+    threshold("F19.new", 5.0, "records", "of a pattern that was not there before", "新模式出现的次数");
+static BASELINE: Threshold =
+    threshold("F19.baseline", 30.0, "windows", "of a minute to know what is usual", "了解平时情况所需的一分钟窗口数");
+static SECRETS: Threshold =
+    threshold("F19.secrets", 1.0, "times", "that a secret stands in telemetry", "遥测中出现敏感信息的次数");
+static CARDS: Threshold = threshold(
+    "F19.cards",
+    3.0,
+    "times",
+    "that a number is a card's, and half of those that look like it are",
+    "银行卡号出现次数，且候选中至少一半通过校验",
+);
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F19",
@@ -67,7 +76,13 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
     }
 }
 
-fn pattern(case: &Case<'_>, track: &crate::findings::judge::Track, usual: Option<&[f64]>, recent: usize, verdict: &mut Verdict) {
+fn pattern(
+    case: &Case<'_>,
+    track: &crate::findings::judge::Track,
+    usual: Option<&[f64]>,
+    recent: usize,
+    verdict: &mut Verdict,
+) {
     let [service, severity, pattern] = [0, 1, 2].map(|at| track.part(at));
     let hits = track.sum.hits;
     let id = format!("{service}: {pattern}");
@@ -78,7 +93,12 @@ fn pattern(case: &Case<'_>, track: &crate::findings::judge::Track, usual: Option
     };
     let (claim, baseline, limits): (_, _, [&Threshold; 2]) = match usual {
         None if (hits as f64) < case.limit(&NEW) => {
-            verdict.skip(&RULE, Some(&id), format!("new, but {hits} records only"), format!("新模式，但只有 {hits} 条"));
+            verdict.skip(
+                &RULE,
+                Some(&id),
+                format!("new, but {hits} records only"),
+                format!("新模式，但只有 {hits} 条"),
+            );
             return;
         }
         None => {
@@ -159,7 +179,8 @@ mod tests {
 
     #[test]
     fn bursts_and_new_patterns_are_found() {
-        let burst = world(40).seen(Family::Pattern, &PATTERN, 0, 2).lately(5, Family::Pattern, &PATTERN, 0, 40).one(judge);
+        let burst =
+            world(40).seen(Family::Pattern, &PATTERN, 0, 2).lately(5, Family::Pattern, &PATTERN, 0, 40).one(judge);
         assert!(burst.claim.en.contains("instead of 2.0"), "{burst:?}");
         let new = world(40).lately(5, Family::Pattern, &PATTERN, 0, 2).release("pay", "1", 900).release("pay", "2", 10);
         assert!(new.one(judge).claim.en.contains("after the release of 2"));

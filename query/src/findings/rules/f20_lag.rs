@@ -12,11 +12,16 @@ use crate::findings::thresholds::threshold;
 use crate::graph::sketch::Sketch;
 use crate::rollup::{Key, Mode, slot};
 
-static LAG: Threshold = threshold("F20.lag", 10.0, "times", "the usual 99th percentile of a topic's lag", "主题延迟 P99 相对平时的倍数");
-static LEAST_MS: Threshold = threshold("F20.least_ms", 1_000.0, "ms", "of lag, below which none is told", "低于此延迟不作提示");
-static BASELINE: Threshold = threshold("F20.baseline", 30.0, "minutes", "before, that lag is compared with", "用于比较的基线分钟数");
-static ZONE: Threshold = threshold("F20.zone", 0.1, "share", "of the calls between two zones fail", "两个可用区之间调用的失败比例");
-static OTHERS: Threshold = threshold("F20.other_zones", 0.01, "share", "of all other calls fail at most", "其余调用的失败比例上限");
+static LAG: Threshold =
+    threshold("F20.lag", 10.0, "times", "the usual 99th percentile of a topic's lag", "主题延迟 P99 相对平时的倍数");
+static LEAST_MS: Threshold =
+    threshold("F20.least_ms", 1_000.0, "ms", "of lag, below which none is told", "低于此延迟不作提示");
+static BASELINE: Threshold =
+    threshold("F20.baseline", 30.0, "minutes", "before, that lag is compared with", "用于比较的基线分钟数");
+static ZONE: Threshold =
+    threshold("F20.zone", 0.1, "share", "of the calls between two zones fail", "两个可用区之间调用的失败比例");
+static OTHERS: Threshold =
+    threshold("F20.other_zones", 0.01, "share", "of all other calls fail at most", "其余调用的失败比例上限");
 
 pub(in crate::findings) static RULE: Rule = Rule {
     id: "F20",
@@ -87,12 +92,21 @@ fn lag(case: &Case<'_>, verdict: &mut Verdict) {
             continue;
         }
         let claim = Text::new(
-            format!("messages of {named} wait {:.1} s (99th percentile) from {source} to {target}, usually {:.1} s", ms / 1e3, usual / 1e3),
-            format!("{named} 的消息从 {source} 到 {target} 的 P99 延迟为 {:.1} 秒，平时为 {:.1} 秒", ms / 1e3, usual / 1e3),
+            format!(
+                "messages of {named} wait {:.1} s (99th percentile) from {source} to {target}, usually {:.1} s",
+                ms / 1e3,
+                usual / 1e3
+            ),
+            format!(
+                "{named} 的消息从 {source} 到 {target} 的 P99 延迟为 {:.1} 秒，平时为 {:.1} 秒",
+                ms / 1e3,
+                usual / 1e3
+            ),
         );
         let subject = Subject::new(SubjectKind::Topic, id, &[target, source]);
         let found = case.draft(&RULE, Severity::Warning, subject, claim).n(calls);
-        let found = found.measure("lag_p99_ms", ms).before("lag_p99_ms", usual).against(&LAG, case).against(&LEAST_MS, case);
+        let found =
+            found.measure("lag_p99_ms", ms).before("lag_p99_ms", usual).against(&LAG, case).against(&LEAST_MS, case);
         verdict.found.push(found.proven(&proofs(&now), Text::new("a message that waited", "一条等待的消息")));
     }
 }
@@ -117,13 +131,19 @@ fn zones(case: &Case<'_>, verdict: &mut Verdict) {
             continue;
         }
         let claim = Text::new(
-            format!("{:.0} % of the calls from zone {one} to zone {two} fail, of all others {:.1} %", share * 100.0, rest * 100.0),
+            format!(
+                "{:.0} % of the calls from zone {one} to zone {two} fail, of all others {:.1} %",
+                share * 100.0,
+                rest * 100.0
+            ),
             format!("可用区 {one} 到 {two} 的调用有 {:.0}% 失败，其余为 {:.1}%", share * 100.0, rest * 100.0),
         );
         let subject = Subject::new(SubjectKind::Edge, id, &[]);
         let found = case.draft(&RULE, Severity::Warning, subject, claim).n(track.sum.of).confident(0.8);
         let found = found.measure("failed", share).before("failed", rest).against(&ZONE, case).against(&OTHERS, case);
-        verdict.found.push(found.proven(&track.sum.proofs, Text::new("a call between these zones", "两区之间的一次调用")));
+        verdict
+            .found
+            .push(found.proven(&track.sum.proofs, Text::new("a call between these zones", "两区之间的一次调用")));
     }
 }
 
@@ -135,9 +155,13 @@ mod tests {
 
     fn lagging(usual_ms: u64, now_ms: u64, calls: i64) -> World {
         let lag = |ms: u64| slot::LAG + bucket(ms * 1_000_000);
-        World::new(5)
-            .edge((&svc("order"), &svc("mail")), "publish", 5..35, 10, &[(lag(usual_ms), 10)])
-            .edge((&svc("order"), &svc("mail")), "publish", 0..5, calls, &[(lag(now_ms), calls)])
+        World::new(5).edge((&svc("order"), &svc("mail")), "publish", 5..35, 10, &[(lag(usual_ms), 10)]).edge(
+            (&svc("order"), &svc("mail")),
+            "publish",
+            0..5,
+            calls,
+            &[(lag(now_ms), calls)],
+        )
     }
 
     #[test]

@@ -1,1 +1,0 @@
-//! Windows of made-up traces.
