@@ -2,6 +2,7 @@
 
 mod api;
 mod compat;
+mod findings;
 mod services;
 mod sockets;
 mod usage;

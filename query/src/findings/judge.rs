@@ -12,6 +12,10 @@ use super::rules::{self, Rule};
 use super::thresholds::{CALLS, LOOK_BACK, PAIRED, TRACES, Threshold, Thresholds};
 use crate::rollup::{Cells, Key, Mode, Place, PlaceKind, slot};
 
+mod edge;
+
+pub(super) use edge::{Edge, count, outcome, proofs, shown};
+
 /// Everything that the rules look at.
 pub struct Case<'a> {
     /// Minutes without a gap, the newest last.
@@ -122,69 +126,6 @@ impl Track {
     pub(super) fn hit_twice(&self) -> bool {
         self.twice(|_, hits| hits > 0)
     }
-}
-
-/// Calls from one place to another, whatever operation, protocol and environment.
-#[derive(Debug)]
-pub(super) struct Edge {
-    pub(super) source: Place,
-    pub(super) target: Place,
-    pub(super) mode: Mode,
-    pub(super) aliases: BTreeSet<String>,
-    pub(super) operations: BTreeMap<String, i64>,
-    pub(super) minutes: BTreeMap<Minute, Cell>,
-    pub(super) sum: Cell,
-}
-
-impl Edge {
-    pub(super) fn calls(&self) -> u64 {
-        count(&self.sum, slot::CALLS)
-    }
-
-    pub(super) fn outcome(&self, name: &str) -> u64 {
-        outcome(&self.sum, name)
-    }
-
-    /// Whether two minutes in a row satisfy the condition.
-    pub(super) fn twice(&self, holds: impl Fn(&Cell) -> bool) -> bool {
-        self.minutes.iter().any(|(minute, cell)| holds(cell) && self.minutes.get(&(minute + 1)).is_some_and(&holds))
-    }
-
-    pub(super) fn name(&self) -> String {
-        format!("{} → {}", shown(&self.source), shown(&self.target))
-    }
-
-    pub(super) fn proofs(&self) -> Vec<Proof> {
-        proofs(&self.sum)
-    }
-}
-
-/// A place as people read it.
-pub(super) fn shown(place: &Place) -> &str {
-    match place.kind {
-        PlaceKind::User => "user",
-        PlaceKind::Unknown if place.name.is_empty() => "unknown",
-        _ => &place.name,
-    }
-}
-
-pub(super) fn count(cell: &Cell, slot: u16) -> u64 {
-    u64::try_from(cell.counts.get(slot)).unwrap_or(0)
-}
-
-pub(super) fn outcome(cell: &Cell, name: &str) -> u64 {
-    let number = crate::rollup::OUTCOMES.iter().position(|known| *known == name);
-    number.map_or(0, |number| count(cell, slot::OUTCOME + number as u16))
-}
-
-/// Exemplars of a cell: failures first.
-pub(super) fn proofs(cell: &Cell) -> Vec<Proof> {
-    let proof = |exemplar: &storage::rollup::Exemplar| Proof {
-        weight: exemplar.duration.0,
-        trace: exemplar.trace,
-        spans: vec![exemplar.span],
-    };
-    cell.exemplars.iter().map(proof).collect()
 }
 
 impl<'a> Case<'a> {

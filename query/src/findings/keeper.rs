@@ -78,7 +78,9 @@ pub(crate) struct Desk {
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) windows: VecDeque<Window>,
-    day: Option<(i64, Cells)>,
+    day: Option<Cells>,
+    /// When it was asked for last, ns.
+    day_asked: Option<i64>,
 }
 
 impl Desk {
@@ -175,11 +177,13 @@ impl Engine {
 
     /// Cells of the day, now and then: they change slowly.
     async fn know_the_day(&self, memory: &mut Memory, to: i64, warnings: &mut Vec<String>) {
-        if memory.day.as_ref().is_some_and(|(at, _)| to >= *at && to - at < DAY_EVERY) {
+        if memory.day_asked.is_some_and(|at| to >= at && to - at < DAY_EVERY) {
             return;
         }
+        // Where it fails it is not asked for every minute: that would be most of the work.
+        memory.day_asked = Some(to);
         match self.cells(Range { from: to.saturating_sub(DAY), to }).await {
-            Ok((cells, _)) => memory.day = Some((to, cells)),
+            Ok((cells, _)) => memory.day = Some(cells),
             Err(error) => warnings.push(format!("the last day could not be read: {error}")),
         }
     }
@@ -194,42 +198,58 @@ impl Engine {
         evaluated: &mut Evaluated,
     ) -> Result<(), QueryError> {
         let _books = desk.books.lock().await;
-        let (mut ledger, mut releases) = (store::ledger(self.store()).await?, store::releases(self.store()).await?);
+        let settings = &desk.settings;
+        let mut releases = store::releases(self.store()).await?;
         let learnt = learn(&mut releases, memory, cells);
-        let (settings, (windows, _)) = (&desk.settings, memory.windows.as_slices());
-        let layers = layers::layers(cells, &settings.layers);
+        let verdicts = verdicts(settings, memory, cells, &releases, from).await;
         let quiet = (settings.thresholds.get(&QUIET) * WINDOW as f64) as i64;
-        let mut changes: BTreeMap<String, Change> = BTreeMap::new();
-        let mut told = Vec::new();
-        let mut unjudged = Vec::new();
-        for end in (1..=windows.len()).filter(|&end| windows[end - 1].to >= from) {
-            let to = windows[end - 1].to;
-            let case = Case {
-                windows: &windows[..end],
-                cells,
-                day: memory.day.as_ref().map(|(_, cells)| cells),
-                layers: &layers,
-                releases: &releases,
-                thresholds: &settings.thresholds,
-                to,
-            };
-            let verdict = judge::judge(&case);
-            for (id, change) in ledger::advance(&mut ledger, &verdict, to, quiet) {
+        // Loaded late, for another process of the lake may have written down what someone decided.
+        let mut ledger = store::ledger(self.store()).await?;
+        let (mut changes, mut told) = (BTreeMap::new(), Vec::new());
+        for (to, verdict) in &verdicts {
+            for (id, change) in ledger::advance(&mut ledger, verdict, *to, quiet) {
                 told.extend(telling(&ledger, &id, change, evaluated));
                 changes.insert(id, change);
             }
-            unjudged = with_warnings(verdict, &windows[end - 1]);
-            tokio::task::yield_now().await;
         }
         let written: Vec<DocumentChange> = changes.keys().map(|id| store::change(&ledger, id)).collect();
         store::put_findings(self.store(), &written).await?;
         store::put_releases(self.store(), &releases, &learnt).await?;
-        store::put_report(self.store(), evaluated.to, &unjudged).await?;
+        let unjudged =
+            verdicts.into_iter().next_back().map(|(_, verdict)| with_warnings(verdict, memory.windows.back()));
+        store::put_report(self.store(), evaluated.to, &unjudged.unwrap_or_default()).await?;
         if let Some(notify) = &settings.notify {
             told.iter().for_each(|finding| notify.tell(finding));
         }
         Ok(())
     }
+}
+
+/// Of every window that ends at `from` or later: its end, and what is said of it.
+async fn verdicts(
+    settings: &Settings,
+    memory: &Memory,
+    cells: &Cells,
+    releases: &Releases,
+    from: i64,
+) -> Vec<(i64, Verdict)> {
+    let (windows, _) = memory.windows.as_slices();
+    let layers = layers::layers(cells, &settings.layers);
+    let mut verdicts = Vec::new();
+    for end in (1..=windows.len()).filter(|&end| windows[end - 1].to >= from) {
+        let case = Case {
+            windows: &windows[..end],
+            cells,
+            day: memory.day.as_ref(),
+            layers: &layers,
+            releases,
+            thresholds: &settings.thresholds,
+            to: windows[end - 1].to,
+        };
+        verdicts.push((case.to, judge::judge(&case)));
+        tokio::task::yield_now().await;
+    }
+    verdicts
 }
 
 /// Minutes to look at, oldest first.
@@ -256,7 +276,7 @@ impl Memory {
 /// Services with a version that was not known, or not for so long.
 fn learn(releases: &mut Releases, memory: &Memory, cells: &Cells) -> Vec<String> {
     let mut learnt = releases::learn(releases, cells);
-    if let Some((_, day)) = &memory.day {
+    if let Some(day) = &memory.day {
         learnt.extend(releases::learn(releases, day));
     }
     learnt.sort();
@@ -276,14 +296,15 @@ fn telling(ledger: &Ledger, id: &str, change: Change, evaluated: &mut Evaluated)
 }
 
 /// What could not be read stands among the reasons.
-fn with_warnings(verdict: Verdict, window: &Window) -> Vec<Unjudged> {
+fn with_warnings(verdict: Verdict, window: Option<&Window>) -> Vec<Unjudged> {
     let warning = |warning: &String| Unjudged {
         rule: "all".to_owned(),
         blind: false,
         subject: None,
         reason: super::model::Text::new(warning.clone(), warning.clone()),
     };
-    verdict.unjudged.into_iter().chain(window.warnings.iter().map(warning)).collect()
+    let warnings = window.into_iter().flat_map(|window| &window.warnings);
+    verdict.unjudged.into_iter().chain(warnings.map(warning)).collect()
 }
 
 pub(super) fn unwritten(error: WriteError) -> QueryError {

@@ -120,13 +120,13 @@ fn order(number: u64, start: u64, fault: Fault) -> Vec<Span> {
             // It is tried once more, so that it is not swallowed.
             maker.call(placed, ("order", "pay"), "Charge", (190, 20));
         }
-        Fault::Limited if number % 4 == 0 => {
+        Fault::Limited if number % 2 == 0 => {
             maker.add(Some(web), "web", 3, "Place", (360, 10));
             maker.last().peer = Some("order".to_owned());
             maker.fail("limited");
             maker.spans[0].outcome = "limited".to_owned();
         }
-        Fault::Swallowed if number % 4 == 0 => {
+        Fault::Swallowed if number % 2 == 0 => {
             maker.add(Some(placed), "order", 3, "Recommend", (80, 10));
             maker.last().peer = Some("reco.example".to_owned());
             maker.fail("error");
@@ -190,7 +190,8 @@ async fn each_fault_is_found_and_a_healthy_shop_has_none() {
         (Fault::ManyQueries, &["F3"]),
         (Fault::Retries, &["F5"]),
         (Fault::Abandoned, &["F5", "F6"]),
-        (Fault::Limited, &["F9"]),
+        // Half of the orders fail where they are refused.
+        (Fault::Limited, &["F14", "F9"]),
         (Fault::Swallowed, &["F8"]),
         (Fault::Failing, &["F14"]),
         (Fault::Skewed, &["F17"]),

@@ -1,6 +1,7 @@
 //! The catalogue over a real database file: commits, removal, statistics, growth, other writers.
 
 mod digest;
+mod documents;
 mod fixture;
 mod grow;
 mod other_writers;

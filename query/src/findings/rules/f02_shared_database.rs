@@ -29,7 +29,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Critical,
     title: Words { en: "Shared database", zh: "共享数据库" },
     what: Words {
-        en: "Two services or more use the same database (system, address and namespace); severe where they write the same collection.",
+        en: "Two services or more use the same database (system, address and namespace); severe where they write \
+             the same collection.",
         zh: "两个以上服务使用同一个数据库（类型、地址、库名相同）；写同一张表时为严重。",
     },
     guard: Words {

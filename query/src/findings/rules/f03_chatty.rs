@@ -75,7 +75,8 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
         let most = track.sum.proofs.first().map_or(0, |proof| proof.weight);
         let claim = Text::new(
             format!(
-                "{operation} of {service} asks {target} for `{callee}` up to {most} times in turn ({:.0} % of its runs)",
+                "{operation} of {service} asks {target} for `{callee}` up to {most} times in turn ({:.0} % of its \
+                 runs)",
                 share * 100.0
             ),
             format!(

@@ -17,7 +17,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: Words { en: "Deep synchronous chain", zh: "同步调用链过深" },
     what: Words {
-        en: "An operation waits for a service that waits for a service, and so on: each hop adds latency and a way to fail.",
+        en: "An operation waits for a service that waits for a service, and so on: each hop adds latency and a \
+             way to fail.",
         zh: "一次操作逐层同步等待多个服务：每一跳都增加延迟与失败的可能。",
     },
     guard: Words {

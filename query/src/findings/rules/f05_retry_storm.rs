@@ -32,7 +32,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
         zh: "某调用关系中重试占比过高；多层同时重试时为严重，因为尝试次数会相乘。",
     },
     guard: Words {
-        en: "A call repeats another of the same parent, target and operation that failed before it began; redirects and 401, 407 are none.",
+        en: "A call repeats another of the same parent, target and operation that failed before it began; \
+             redirects and 401, 407 are none.",
         zh: "同一父 span 下、目标与操作相同、在前一次失败之后开始的调用才算；重定向与 401、407 不算。",
     },
     thresholds: &[&SHARE, &LAYERS],

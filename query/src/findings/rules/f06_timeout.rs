@@ -28,11 +28,13 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: Words { en: "Time limits", zh: "超时设置" },
     what: Words {
-        en: "A callee works on when its caller has given up; an inner limit is not shorter than the outer one; a call has no limit at all.",
+        en: "A callee works on when its caller has given up; an inner limit is not shorter than the outer one; a \
+             call has no limit at all.",
         zh: "调用方放弃后被调用方仍在执行；内层超时不短于外层；调用根本没有超时限制。",
     },
     guard: Words {
-        en: "Messages do not count; limits are inferred only where calls time out after the same time; a call that is always long is a stream.",
+        en: "Messages do not count; limits are inferred only where calls time out after the same time; a call \
+             that is always long is a stream.",
         zh: "消息不计；只有超时耗时一致时才推断上限；总是很长的调用视为流。",
     },
     thresholds: &[&ABANDONED, &SAMPLES, &SPREAD, &MISSING],
@@ -70,7 +72,8 @@ fn abandoned(case: &Case<'_>, verdict: &mut Verdict) {
         let share = track.sum.share() * 100.0;
         let claim = Text::new(
             format!(
-                "{callee} works on `{operation}` for {longer:.0} ms more (median) when {caller} has given up, in {share:.1} % of the calls"
+                "{callee} works on `{operation}` for {longer:.0} ms more (median) when {caller} has given up, in \
+                 {share:.1} % of the calls"
             ),
             format!(
                 "{caller} 放弃之后，{callee} 仍继续执行 `{operation}`（中位数 {longer:.0} 毫秒），占调用的 {share:.1}%"
@@ -108,7 +111,8 @@ fn inverted(case: &Case<'_>, limits: &[Track], verdict: &mut Verdict) {
             }
             let claim = Text::new(
                 format!(
-                    "{a} waits {outer_ms:.0} ms for {b}, which waits {inner_ms:.0} ms for {c}: the inner limit comes too late"
+                    "{a} waits {outer_ms:.0} ms for {b}, which waits {inner_ms:.0} ms for {c}: the inner limit \
+                     comes too late"
                 ),
                 format!("{a} 等待 {b} {outer_ms:.0} 毫秒，而 {b} 等待 {c} {inner_ms:.0} 毫秒：内层超时来得太晚"),
             );

@@ -24,7 +24,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Critical,
     title: Words { en: "Circuit breaker open", zh: "熔断器打开" },
     what: Words {
-        en: "Calls are refused by an open breaker; or an edge falls silent while its caller is busy and its log speaks of a breaker.",
+        en: "Calls are refused by an open breaker; or an edge falls silent while its caller is busy and its log \
+             speaks of a breaker.",
         zh: "调用被打开的熔断器拒绝；或某调用关系突然沉默，而调用方仍繁忙且日志提到熔断。",
     },
     guard: Words {
@@ -113,11 +114,13 @@ fn silent(case: &Case<'_>, now: &[Edge], caller: &str, verdict: &mut Verdict) {
         }
         let claim = Text::new(
             format!(
-                "{} fell from {rate_before:.1} to {rate_now:.1} calls a minute while {caller} is as busy as before, and its log speaks of an open breaker",
+                "{} fell from {rate_before:.1} to {rate_now:.1} calls a minute while {caller} is as busy as \
+                 before, and its log speaks of an open breaker",
                 edge.name()
             ),
             format!(
-                "{} 的调用从每分钟 {rate_before:.1} 次降到 {rate_now:.1} 次，而 {caller} 流量不变，且日志提到熔断器打开",
+                "{} 的调用从每分钟 {rate_before:.1} 次降到 {rate_now:.1} 次，而 {caller} \
+                 流量不变，且日志提到熔断器打开",
                 edge.name()
             ),
         );

@@ -20,11 +20,13 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: Words { en: "Layers turned round", zh: "分层违规" },
     what: Words {
-        en: "Calls from outside reach a service that is no gateway; or a basic service calls an aggregate, a platform calls the business, a service calls the gateway.",
+        en: "Calls from outside reach a service that is no gateway; or a basic service calls an aggregate, a \
+             platform calls the business, a service calls the gateway.",
         zh: "外部调用直接到达非网关服务；或基础服务调用聚合服务、平台服务调用业务服务、服务反向调用网关。",
     },
     guard: Words {
-        en: "Probes and scheduled work do not count, nor do messages. Layers that are inferred only mention; those that the file tells warn.",
+        en: "Probes and scheduled work do not count, nor do messages. Layers that are inferred only mention; \
+             those that the file tells warn.",
         zh: "探活、定时任务与消息不计。推断的分层只作提示，配置文件指定的分层才警告。",
     },
     thresholds: &[&BYPASS, &MINUTES],

@@ -23,11 +23,13 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: Words { en: "Single instance", zh: "单实例" },
     what: Words {
-        en: "A busy service that several others call has run as one instance for a day: its restart is everybody's outage.",
+        en: "A busy service that several others call has run as one instance for a day: its restart is \
+             everybody's outage.",
         zh: "被多个服务调用的繁忙服务一整天只有一个实例：它重启就是所有人的故障。",
     },
     guard: Words {
-        en: "Instances count that are there in three minutes in a row, so that a restart, which changes the id, is not two.",
+        en: "Instances count that are there in three minutes in a row, so that a restart, which changes the id, \
+             is not two.",
         zh: "连续三分钟同时存在才算两个实例，重启换 id 不算。",
     },
     thresholds: &[&HOURS, &RATE, &FAN_IN],

@@ -63,11 +63,13 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Critical,
     title: Words { en: "Bad release", zh: "问题发布" },
     what: Words {
-        en: "The newest version of a service fails more, is slower, or throws what the one before did not; or more than two versions run for a day.",
+        en: "The newest version of a service fails more, is slower, or throws what the one before did not; or \
+             more than two versions run for a day.",
         zh: "服务的最新版本错误更多、更慢或抛出新的异常；或两个以上版本并存一天。",
     },
     guard: Words {
-        en: "Minutes in which both versions run are preferred; confidence intervals must be apart; durations are compared operation by operation.",
+        en: "Minutes in which both versions run are preferred; confidence intervals must be apart; durations are \
+             compared operation by operation.",
         zh: "优先比较两版本同时运行的分钟；置信区间必须分离；按操作逐一比较耗时。",
     },
     thresholds: &[&ERROR_CALLS, &ERROR_POINTS, &SLOW_CALLS, &SLOWER, &EXCEPTIONS, &VERSIONS],

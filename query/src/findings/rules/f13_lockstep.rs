@@ -23,7 +23,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
         zh: "两个服务在各自最近四次发布中有三次在半小时内同时发布。",
     },
     guard: Words {
-        en: "Services that bear the same version are one deployable, not two; the first version that was seen is no release.",
+        en: "Services that bear the same version are one deployable, not two; the first version that was seen is \
+             no release.",
         zh: "版本号相同的服务视为同一发布单元；首次见到的版本不算发布。",
     },
     thresholds: &[&WITHIN, &RELEASES, &TOGETHER],

@@ -20,7 +20,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: Words { en: "Origin of errors", zh: "错误源头" },
     what: Words {
-        en: "Most failures of an operation begin at one place further down: a service, a call between two, or a peer that sends no spans.",
+        en: "Most failures of an operation begin at one place further down: a service, a call between two, or a \
+             peer that sends no spans.",
         zh: "某操作的多数失败源于下游同一处：某个服务、两服务之间的调用，或不上报 span 的对端。",
     },
     guard: Words {

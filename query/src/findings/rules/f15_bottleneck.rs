@@ -28,7 +28,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
         zh: "某操作最慢的链路主要在等待下游同一操作，且占比明显高于其余链路。",
     },
     guard: Words {
-        en: "Fifty traces at least; the slow ones must be much slower than the median; each place's share is compared with the other traces'.",
+        en: "Fifty traces at least; the slow ones must be much slower than the median; each place's share is \
+             compared with the other traces'.",
         zh: "至少五十条链路；慢链路须明显慢于中位数；与其余链路的占比比较。",
     },
     thresholds: &[&SHARE, &MORE, &TRACES, &TAIL, &WINDOWS],
@@ -89,7 +90,8 @@ fn slow(case: &Case<'_>, operation: &str, samples: &[&Sample], verdict: &mut Ver
     let (operation, place) = (operation.replace('\u{1f}', " "), place.replace('\u{1f}', " "));
     let claim = Text::new(
         format!(
-            "the slowest traces of {operation} ({:.0} ms and more) wait for {place} {:.0} % of the time, the others {:.0} %",
+            "the slowest traces of {operation} ({:.0} ms and more) wait for {place} {:.0} % of the time, the \
+             others {:.0} %",
             p95 / 1e6,
             share * 100.0,
             usual * 100.0

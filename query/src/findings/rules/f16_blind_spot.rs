@@ -33,11 +33,13 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: Words { en: "Blind spot or lost context", zh: "观测盲区或上下文丢失" },
     what: Words {
-        en: "Calls to a service of ours have no other side, so it sends no spans or loses the context; or a service's callers are not stored.",
+        en: "Calls to a service of ours have no other side, so it sends no spans or loses the context; or a \
+             service's callers are not stored.",
         zh: "对内部服务的调用缺少对侧：该服务未上报或丢失上下文；或其调用方未存储。",
     },
     guard: Words {
-        en: "The last two minutes do not count, for spans may still come. Sampling that keeps one side alone looks the same: accept the finding then.",
+        en: "The last two minutes do not count, for spans may still come. Sampling that keeps one side alone \
+             looks the same: accept the finding then.",
         zh: "最近两分钟不计，因为 span 可能迟到。只保留一侧的采样看起来相同，此时请接受该发现。",
     },
     thresholds: &[&UNPAIRED, &ORPHANS, &MINUTES],
@@ -104,7 +106,8 @@ fn unpaired(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
         }
         let claim = Text::new(
             format!(
-                "{:.0} % of the calls from {source} to {target} have no span of {target}: it sends none, or loses the context",
+                "{:.0} % of the calls from {source} to {target} have no span of {target}: it sends none, or loses \
+                 the context",
                 share * 100.0
             ),
             format!("{source} 对 {target} 的调用有 {:.0}% 缺少 {target} 的 span：未上报或丢失上下文", share * 100.0),

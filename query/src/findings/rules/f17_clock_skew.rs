@@ -19,11 +19,13 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: Words { en: "Clock skew", zh: "时钟偏差" },
     what: Words {
-        en: "A callee's spans would lie outside of their callers' unless its clock differs: order and latency in traces mislead.",
+        en: "A callee's spans would lie outside of their callers' unless its clock differs: order and latency in \
+             traces mislead.",
         zh: "若时钟一致，被调用方的 span 将落在调用方之外：链路中的先后与延迟会误导人。",
     },
     guard: Words {
-        en: "The difference must explain every one of twenty synchronous calls of the two instances; calls that failed do not count.",
+        en: "The difference must explain every one of twenty synchronous calls of the two instances; calls that \
+             failed do not count.",
         zh: "该偏差必须能解释两实例间至少二十次同步调用；失败的调用不计。",
     },
     thresholds: &[&SKEW, &PAIRS],

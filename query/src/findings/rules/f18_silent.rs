@@ -27,7 +27,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
         zh: "某服务不再上报 span，而其他服务仍在调用它；或调用在注册中心找不到实例。",
     },
     guard: Words {
-        en: "The silence must be long for this service: ten times its usual gaps; its callers must still call it; two minutes in a row.",
+        en: "The silence must be long for this service: ten times its usual gaps; its callers must still call it; \
+             two minutes in a row.",
         zh: "沉默须远长于该服务平时的间隔（十倍）；调用方仍在调用；连续两分钟。",
     },
     thresholds: &[&GAP, &GAPS, &NO_INSTANCE],

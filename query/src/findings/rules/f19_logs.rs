@@ -32,11 +32,13 @@ pub(in crate::findings) static RULE: Rule = Rule {
     severity: Severity::Critical,
     title: Words { en: "Log bursts, new errors, secrets", zh: "日志突增、新错误与敏感信息" },
     what: Words {
-        en: "A pattern of ERROR records comes much more often than usual or for the first time; or tokens, keys, card numbers and passwords stand in spans and logs.",
+        en: "A pattern of ERROR records comes much more often than usual or for the first time; or tokens, keys, \
+             card numbers and passwords stand in spans and logs.",
         zh: "某类 ERROR 日志远多于平时或首次出现；或 span、日志中出现令牌、密钥、银行卡号、密码。",
     },
     guard: Words {
-        en: "Half an hour of logs is needed to know what is usual. Values are never kept: a finding says where, not what. Masked values do not count.",
+        en: "Half an hour of logs is needed to know what is usual. Values are never kept: a finding says where, \
+             not what. Masked values do not count.",
         zh: "需要半小时日志作为基线。绝不保留敏感值，只说明位置；已脱敏的值不计。",
     },
     thresholds: &[&BURST, &Z, &NEW, &BASELINE, &SECRETS, &CARDS],

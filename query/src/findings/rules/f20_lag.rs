@@ -35,7 +35,8 @@ pub(in crate::findings) static RULE: Rule = Rule {
         zh: "某主题的消息延迟达到平时的十倍；或只有两个可用区之间的调用失败。",
     },
     guard: Words {
-        en: "Lag below a second is none; a consumer that was paused on purpose can be accepted. Zones come from cloud.availability_zone.",
+        en: "Lag below a second is none; a consumer that was paused on purpose can be accepted. Zones come from \
+             cloud.availability_zone.",
         zh: "一秒以下的延迟不提示；有意暂停的消费者可标记为接受。可用区取自 cloud.availability_zone。",
     },
     thresholds: &[&LAG, &LEAST_MS, &BASELINE, &ZONE, &OTHERS],
