@@ -1,11 +1,13 @@
 //! F10: calls that go round the gateway, or up the layers.
 
+use std::collections::BTreeSet;
+
 use super::{Case, Rule, Severity, Threshold, Verdict, Words};
 use crate::findings::judge::{Edge, shown};
 use crate::findings::layers::{Layer, Placed};
 use crate::findings::model::{Subject, SubjectKind, Text};
 use crate::findings::thresholds::{CALLS, threshold};
-use crate::rollup::{Mode, PlaceKind};
+use crate::rollup::{Mode, Place, PlaceKind};
 
 static BYPASS: Threshold =
     threshold("F10.bypass", 0.05, "share", "of the calls from outside go round the gateway", "绕过网关的外部调用比例");
@@ -25,13 +27,15 @@ pub(in crate::findings) static RULE: Rule = Rule {
         zh: "外部调用直接到达非网关服务；或基础服务调用聚合服务、平台服务调用业务服务、服务反向调用网关。",
     },
     guard: Words {
-        en: "Probes and scheduled work do not count, nor do messages. Layers that are inferred only mention; \
+        en: "Probes, scheduled work and pages before the gateway do not count, nor do messages. Layers that are inferred only mention; \
              those that the file tells warn.",
-        zh: "探活、定时任务与消息不计。推断的分层只作提示，配置文件指定的分层才警告。",
+        zh: "探活、定时任务、网关前的页面服务与消息不计。推断的分层只作提示，配置文件指定的分层才警告。",
     },
     thresholds: &[&BYPASS, &MINUTES],
 };
 
+/// Share of a front's calls that come from users.
+const FED_BY_USERS: f64 = 0.8;
 /// Parts of operations that probes and schedulers call.
 const PROBES: &[&str] = &[
     "health", "ready", "live", "ping", "metrics", "actuator", "status", "favicon", "probe", "schedule", "cron", "job",
@@ -44,11 +48,26 @@ pub(in crate::findings) fn judge(case: &Case<'_>, verdict: &mut Verdict) {
     let end = case.minutes().end;
     let edges = case.edges(end - case.limit(&MINUTES) as i64..end);
     let edges: Vec<Edge> = edges.into_iter().filter(|edge| edge.mode == Mode::Sync).collect();
-    bypass(case, &edges, verdict);
-    inversions(case, &edges, verdict);
+    let fronts = fronts(case, &edges);
+    bypass(case, &edges, &fronts, verdict);
+    inversions(case, &edges, &fronts, verdict);
 }
 
-fn bypass(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
+/// Services before the gateway, such as the one that serves the pages: users call them, and they call the gateway.
+fn fronts(case: &Case<'_>, edges: &[Edge]) -> BTreeSet<String> {
+    let is_gateway = |place: &Place| case.layers.get(&place.name).is_some_and(|placed| placed.layer == Layer::Gateway);
+    let before = edges.iter().filter(|edge| edge.source.kind == PlaceKind::Service && is_gateway(&edge.target));
+    let fed_by_users = |service: &Place| {
+        let into = edges.iter().filter(|edge| edge.target == *service);
+        let (all, users) = into.fold((0, 0), |(all, users), edge| {
+            (all + edge.calls(), users + if edge.source.kind == PlaceKind::User { edge.calls() } else { 0 })
+        });
+        users as f64 >= FED_BY_USERS * all as f64
+    };
+    before.filter(|edge| fed_by_users(&edge.source)).map(|edge| edge.source.name.clone()).collect()
+}
+
+fn bypass(case: &Case<'_>, edges: &[Edge], fronts: &BTreeSet<String>, verdict: &mut Verdict) {
     if !case.layers.values().any(|placed| placed.layer == Layer::Gateway) {
         verdict.skip(&RULE, Some("bypass"), "no service is known as a gateway", "没有已知的网关服务");
         return;
@@ -63,7 +82,7 @@ fn bypass(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
         let placed = case.layers.get(&edge.target.name);
         let share = calls as f64 / all.max(1) as f64;
         let gateway = placed.is_some_and(|placed| placed.layer == Layer::Gateway);
-        if gateway || calls == 0 || share < case.limit(&BYPASS) {
+        if gateway || fronts.contains(&edge.target.name) || calls == 0 || share < case.limit(&BYPASS) {
             continue;
         }
         let service = shown(&edge.target);
@@ -93,13 +112,15 @@ fn asked_by_people(edge: &Edge) -> u64 {
     u64::try_from(calls).unwrap_or(0)
 }
 
-fn inversions(case: &Case<'_>, edges: &[Edge], verdict: &mut Verdict) {
+fn inversions(case: &Case<'_>, edges: &[Edge], fronts: &BTreeSet<String>, verdict: &mut Verdict) {
     for edge in edges.iter().filter(|edge| edge.source.kind == PlaceKind::Service && edge.source != edge.target) {
         let (Some(source), Some(target)) = (case.layers.get(&edge.source.name), case.layers.get(&edge.target.name))
         else {
             continue;
         };
-        let Some((en, zh)) = inversion(*source, *target) else { continue };
+        let Some((en, zh)) = inversion(*source, *target).filter(|_| !fronts.contains(&edge.source.name)) else {
+            continue;
+        };
         if (edge.calls() as f64) < case.limit(&CALLS) {
             case.gate(&RULE, &edge.name(), edge.calls(), edge.calls(), verdict);
             continue;
@@ -148,6 +169,22 @@ mod tests {
         assert_eq!((found.subject.id.as_str(), found.severity), ("bypass order", Severity::Warning));
         shop().silent(judge);
         shop().edge((&user(), &svc("order")), "GET /health", 0..20, 5, &[]).silent(judge);
+    }
+
+    #[test]
+    fn what_stands_before_the_gateway_is_no_way_round_it() {
+        let pages = |world: World| {
+            world.layer("pages", Layer::Other).edge((&user(), &svc("pages")), "GET /", 0..20, 10, &[]).edge(
+                (&svc("pages"), &svc("gateway")),
+                "GET /",
+                0..20,
+                10,
+                &[],
+            )
+        };
+        pages(shop()).silent(judge);
+        let found = shop().edge((&svc("stock"), &svc("gateway")), "GET /", 0..20, 10, &[]).one(judge);
+        assert!(found.claim.en.contains("a service calls the gateway"));
     }
 
     #[test]
