@@ -34,6 +34,9 @@ enum Fault {
     Failing,
     Skewed,
     Orphans,
+    DeepChain,
+    Breaker,
+    NoInstance,
     Secret,
 }
 
@@ -141,6 +144,18 @@ fn order(number: u64, start: u64, fault: Fault) -> Vec<Span> {
                 (span.start, span.end) = (span.start + 300 * MS, span.end + 300 * MS);
             }
         }
+        Fault::DeepChain => {
+            let names = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"];
+            let mut above = maker.call(placed, ("order", names[0]), "Next", (80, 200));
+            for (at, pair) in (1u64..).zip(names.windows(2)) {
+                above = maker.call(above, (pair[0], pair[1]), "Next", (80 + 4 * at, 200 - 8 * at));
+            }
+        }
+        Fault::Breaker | Fault::NoInstance => {
+            maker.add(Some(placed), "order", 3, "Recommend", (80, 1));
+            maker.last().peer = Some("reco.example".to_owned());
+            maker.fail(if fault == Fault::Breaker { "breaker_open" } else { "no_instance" });
+        }
         Fault::Orphans if number % 3 == 0 => {
             maker.add(Some(99), "stock", 2, "Reserve", (100, 10));
         }
@@ -196,6 +211,9 @@ async fn each_fault_is_found_and_a_healthy_shop_has_none() {
         (Fault::Failing, &["F14"]),
         (Fault::Skewed, &["F17"]),
         (Fault::Orphans, &["F16"]),
+        (Fault::DeepChain, &["F4"]),
+        (Fault::Breaker, &["F7", "F8"]),
+        (Fault::NoInstance, &["F18", "F8"]),
         (Fault::Secret, &["F19"]),
     ] {
         let (stored, first) = shop(fault).await;

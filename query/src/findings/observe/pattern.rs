@@ -45,7 +45,8 @@ fn is_variable(word: &str) -> bool {
     }
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    digits > 0 && (digits >= letters || digits >= 4 || word.len() >= 16)
+    let number = word.starts_with(|first: char| first.is_ascii_digit());
+    digits > 0 && (number || digits > letters || digits >= 4 || word.len() >= 16)
 }
 
 #[cfg(test)]
