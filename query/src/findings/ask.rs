@@ -9,6 +9,7 @@ use super::observe::WINDOW;
 use super::{Thresholds, store};
 use crate::engine::{Engine, QueryError};
 use crate::erase::{Rows, Selection};
+use crate::model::Notes;
 
 /// Which findings are asked for; None: all.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,7 @@ pub struct Report {
     pub evaluated: Option<i64>,
     /// Length of a window, ns.
     pub window: i64,
+    pub notes: Notes,
 }
 
 impl Engine {
@@ -40,7 +42,8 @@ impl Engine {
         });
         let of_rule = |unjudged: &Unjudged| asked.rule.as_ref().is_none_or(|rule| *rule == unjudged.rule);
         let unjudged = report.unjudged.into_iter().filter(of_rule).collect();
-        Ok(Report { findings, unjudged, evaluated: report.evaluated, window: WINDOW })
+        let notes = Notes::of(&self.store().snapshot());
+        Ok(Report { findings, unjudged, evaluated: report.evaluated, window: WINDOW, notes })
     }
 
     pub async fn finding(&self, id: &str) -> Result<Option<Finding>, QueryError> {

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::judge::{self, Case, Verdict};
 use super::layers::{self, Layer};
 use super::ledger::{self, Change, Finding, Ledger};
-use super::model::Unjudged;
+use super::model::{Text, Unjudged};
 use super::observe::{WINDOW, Window, observe};
 use super::releases::{self, Releases};
 use super::rules::f03_chatty;
@@ -57,6 +57,8 @@ const FIRST_WINDOWS: i64 = 15;
 pub const MOST_WINDOWS: i64 = 120;
 /// Subjects held in memory over all windows: about 100 MB.
 const MOST_SUBJECTS: usize = 400_000;
+/// In the place of a rule, where a reason concerns every one.
+const ALL_RULES: &str = "all";
 /// Cells of a day are asked for this often.
 const DAY_EVERY: i64 = 30 * WINDOW;
 const DAY: i64 = 24 * 60 * WINDOW;
@@ -143,20 +145,36 @@ impl Engine {
     pub async fn evaluate_findings(&self, from: Option<i64>) -> Result<Evaluated, QueryError> {
         let desk = self.findings_desk().clone();
         let mut memory = desk.memory.lock().await;
+        let evaluated = self.evaluate(&desk, &mut memory, from).await;
+        if let Err(error) = &evaluated {
+            let known = store::report(self.store()).await?;
+            let reason = Text::new(format!("the evaluation failed: {error}"), format!("评估失败：{error}"));
+            let failed = Unjudged { rule: ALL_RULES.to_owned(), blind: true, subject: None, reason };
+            store::put_report(self.store(), known.evaluated, &[failed]).await?;
+        }
+        evaluated
+    }
+
+    async fn evaluate(&self, desk: &Desk, memory: &mut Memory, from: Option<i64>) -> Result<Evaluated, QueryError> {
         if !self.store().lease("findings", LEASE).await.map_err(unwritten)? {
             return Ok(Evaluated::default());
         }
         let now = self.store().settings().clock.now();
-        let wanted = wanted(&memory, from, now);
+        let wanted = wanted(memory, from, now);
         if wanted.is_empty() {
             return Ok(Evaluated::default());
-        }
-        if memory.windows.back().is_some_and(|last| last.to != wanted[0].from) {
-            memory.windows.clear();
         }
         let repeats = f03_chatty::repeats(&desk.settings.thresholds);
         let mut evaluated =
             Evaluated { windows: wanted.len(), to: wanted.last().map(|range| range.to), ..Evaluated::default() };
+        if let Some(last) = memory.windows.back().map(|last| last.to).filter(|to| *to != wanted[0].from) {
+            let skipped = (wanted[0].from - last) / WINDOW;
+            if skipped > 0 {
+                let warning = format!("{skipped} minutes were not looked at: evaluation did not keep up");
+                evaluated.warnings.push(warning);
+            }
+            memory.windows.clear();
+        }
         let (first, last) = (wanted[0], wanted[wanted.len() - 1]);
         for range in wanted {
             let window = self.run(move |snapshot, deadline| observe(snapshot, deadline, range, repeats)).await?;
@@ -167,9 +185,9 @@ impl Engine {
         let hour = Range { from: first.to.saturating_sub(HOUR), to: last.to };
         let (cells, notes) = self.cells(hour).await?;
         evaluated.warnings.extend(notes.warnings);
-        self.know_the_day(&mut memory, last.to, &mut evaluated.warnings).await;
+        self.know_the_day(memory, last.to, &mut evaluated.warnings).await;
         memory.windows.make_contiguous();
-        self.book(&desk, &memory, &cells, first.to, &mut evaluated).await?;
+        self.book(desk, memory, &cells, first.to, &mut evaluated).await?;
         evaluated.warnings.sort();
         evaluated.warnings.dedup();
         Ok(evaluated)
@@ -215,8 +233,7 @@ impl Engine {
         let written: Vec<DocumentChange> = changes.keys().map(|id| store::change(&ledger, id)).collect();
         store::put_findings(self.store(), &written).await?;
         store::put_releases(self.store(), &releases, &learnt).await?;
-        let unjudged =
-            verdicts.into_iter().next_back().map(|(_, verdict)| with_warnings(verdict, memory.windows.back()));
+        let unjudged = verdicts.into_iter().next_back().map(|(_, verdict)| with_warnings(verdict, &evaluated.warnings));
         store::put_report(self.store(), evaluated.to, &unjudged.unwrap_or_default()).await?;
         if let Some(notify) = &settings.notify {
             told.iter().for_each(|finding| notify.tell(finding));
@@ -296,15 +313,14 @@ fn telling(ledger: &Ledger, id: &str, change: Change, evaluated: &mut Evaluated)
 }
 
 /// What could not be read stands among the reasons.
-fn with_warnings(verdict: Verdict, window: Option<&Window>) -> Vec<Unjudged> {
+fn with_warnings(verdict: Verdict, warnings: &[String]) -> Vec<Unjudged> {
     let warning = |warning: &String| Unjudged {
-        rule: "all".to_owned(),
+        rule: ALL_RULES.to_owned(),
         blind: false,
         subject: None,
-        reason: super::model::Text::new(warning.clone(), warning.clone()),
+        reason: Text::new(warning.clone(), warning.clone()),
     };
-    let warnings = window.into_iter().flat_map(|window| &window.warnings);
-    verdict.unjudged.into_iter().chain(warnings.map(warning)).collect()
+    verdict.unjudged.into_iter().chain(warnings.iter().map(warning)).collect()
 }
 
 pub(super) fn unwritten(error: WriteError) -> QueryError {

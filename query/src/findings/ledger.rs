@@ -75,6 +75,8 @@ const HOUR: i64 = 3_600_000_000_000;
 const NOTED: i64 = HOUR;
 /// A finding whose rule cannot be judged for so long is resolved: nobody can say that it stands.
 const BLIND: i64 = 24 * HOUR;
+/// Findings kept, as far as resolved ones can go.
+const MOST_FINDINGS: usize = 2_000;
 /// Resolved findings are forgotten after this.
 const KEPT: i64 = 30 * 24 * HOUR;
 
@@ -108,8 +110,18 @@ pub fn advance(ledger: &mut Ledger, verdict: &Verdict, now: i64, quiet: i64) -> 
             changes.insert(id.clone(), Change::Forgotten);
         }
     }
+    forget_most(ledger, &mut changes);
     ledger.retain(|id, _| changes.get(id) != Some(&Change::Forgotten));
     changes
+}
+
+/// Where there are too many, those that have been over for longest go.
+fn forget_most(ledger: &Ledger, changes: &mut BTreeMap<String, Change>) {
+    let mut over: Vec<(i64, &String)> =
+        ledger.iter().filter_map(|(id, finding)| Some((finding.resolved?, id))).collect();
+    over.sort_unstable();
+    let more = ledger.len().saturating_sub(MOST_FINDINGS);
+    changes.extend(over.into_iter().take(more).map(|(_, id)| (id.clone(), Change::Forgotten)));
 }
 
 impl Finding {
@@ -323,6 +335,21 @@ mod tests {
         advance(&mut ledger, &verdict(&[], false), 20 * MINUTE, QUIET);
         let late = advance(&mut ledger, &verdict(&[], false), KEPT + 30 * MINUTE, QUIET);
         assert_eq!((late.into_values().next(), ledger.len()), (Some(Change::Forgotten), 0));
+    }
+
+    #[test]
+    fn only_so_many_are_kept() {
+        let mut ledger = Ledger::new();
+        for number in 0..MOST_FINDINGS as i64 + 10 {
+            let mut draft = draft(0);
+            draft.subject.id = number.to_string();
+            let verdict = Verdict { found: vec![draft], unjudged: Vec::new() };
+            advance(&mut ledger, &verdict, number * 20 * MINUTE / 1_000, QUIET);
+        }
+        assert!(ledger.len() > MOST_FINDINGS - 10);
+        advance(&mut ledger, &verdict(&[], false), 10 * HOUR * 20, QUIET);
+        advance(&mut ledger, &verdict(&[], false), 10 * HOUR * 20 + 1, QUIET);
+        assert_eq!(ledger.len(), MOST_FINDINGS);
     }
 
     #[test]

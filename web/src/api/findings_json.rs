@@ -28,7 +28,7 @@ impl FindingList {
             not_evaluated: report.unjudged.into_iter().map(UnjudgedJson::of).collect(),
             evaluated_ns: report.evaluated.map(ns),
             window_ns: report.window,
-            notes: QueryNotes::default().into(),
+            notes: report.notes.into(),
         }
     }
 }
