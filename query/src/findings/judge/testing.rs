@@ -162,8 +162,10 @@ impl World {
     }
 
     pub(crate) fn judged(&self, judge: Judge) -> Verdict {
-        let cells = Cells::of(&self.rollup, END - 60..END);
-        let day = (self.hours > 0).then(|| Cells::of(&self.rollup, END - 60 * self.hours..END));
+        let rollup = std::sync::Arc::new(self.rollup.clone());
+        let of = |minutes: std::ops::Range<Minute>| Cells::of(&[(minutes.clone(), rollup.clone())], minutes);
+        let cells = of(END - 60..END);
+        let day = (self.hours > 0).then(|| of(END - 60 * self.hours..END));
         let case = Case {
             windows: &self.windows,
             cells: &cells,
