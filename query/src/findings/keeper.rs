@@ -145,8 +145,11 @@ impl Engine {
     pub async fn evaluate_findings(&self, from: Option<i64>) -> Result<Evaluated, QueryError> {
         let desk = self.findings_desk().clone();
         let mut memory = desk.memory.lock().await;
+        let judged = memory.windows.back().map(|window| window.to);
         let evaluated = self.evaluate(&desk, &mut memory, from).await;
         if let Err(error) = &evaluated {
+            // What was read and not judged is read again.
+            memory.windows.retain(|window| judged.is_some_and(|judged| window.to <= judged));
             let known = store::report(self.store()).await?;
             let reason = Text::new(format!("the evaluation failed: {error}"), format!("评估失败：{error}"));
             let failed = Unjudged { rule: ALL_RULES.to_owned(), blind: true, subject: None, reason };
