@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use collector::OtlpDecoder;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use query::{Engine, Limits, findings};
 use storage::lake::Figures;
 use storage::store::{Settings, Store};
@@ -66,7 +69,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         engine.clone(),
         about.clone(),
         Arc::new(Counts { collector: CollectorCounters(counters.clone()), store: store.clone(), alerts }),
-    );
+    )
+    .with_intake(Arc::new(Inlet(collector::Inlet::new(&receivers, store.clone(), counters.clone()))));
     let mut servers = JoinSet::new();
     servers.spawn(findings::Keeper::run(engine, stopped(&stop)));
     servers.spawn(web::serve(page, state, stopped(&stop)));
@@ -190,6 +194,22 @@ fn alert_counts(alerts: &webhook::Counts) -> [web::Counter; 2] {
         count("clew_webhook_sent_total", "Alerts that a webhook took.", &alerts.sent),
         count("clew_webhook_dropped_total", "Alerts that no webhook took, after all attempts.", &alerts.dropped),
     ]
+}
+
+/// The collector, for spans that come to the web's port.
+struct Inlet(collector::Inlet<Store>);
+
+impl web::Intake for Inlet {
+    fn traces(&self, otlp: Bytes, sent: Bytes) -> BoxFuture<'_, Result<String, web::Refused>> {
+        let taken = async move {
+            self.0.traces(otlp, &sent).await.map_err(|refused| web::Refused {
+                status: refused.status,
+                retry_after_s: refused.retry_after_s,
+                message: refused.message,
+            })
+        };
+        taken.boxed()
+    }
 }
 
 /// What was asked of the bucket.

@@ -26,4 +26,4 @@ pub mod rows;
 
 pub use counters::Counters;
 pub use decode::OtlpDecoder;
-pub use receive::{Listeners, Patience, Settings, Sink, bind, serve};
+pub use receive::{Inlet, Listeners, Patience, Refused, Settings, Sink, bind, serve};

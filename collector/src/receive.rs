@@ -5,6 +5,7 @@ mod grpc;
 mod http;
 mod inflate;
 mod ingest;
+mod inlet;
 mod intake;
 mod refusal;
 mod serve;
@@ -13,5 +14,6 @@ mod settings;
 mod tests;
 
 pub use ingest::Sink;
+pub use inlet::{Inlet, Refused};
 pub use serve::{Listeners, bind, serve};
 pub use settings::{Patience, Settings};

@@ -8,19 +8,24 @@
 //! | `localEndpoint.serviceName` | resource `service.name` |
 //! | other parts of `localEndpoint` | `network.local.address`, `network.local.port` |
 //! | `remoteEndpoint` | `peer.service`, `network.peer.address`, `network.peer.port` |
-//! | tags `otel.status_code`, `otel.status_description`, `error` | status; an `error` that says more than `true` stays |
+//! | tags `otel.status_code`, `otel.status_description`, `error` | status; an `error` that says anything but `true` stays |
 //! | tags `otel.scope.*`, `otel.library.*` | scope |
 //! | other tags | text attributes |
 //! | annotations, `"name": {…}` | events; attributes |
+//! | `shared`, `debug`, a `timestamp` that was not sent | `zipkin.shared`, `zipkin.debug`, `zipkin.no_timestamp` |
 //!
 //! A span id that client and server share stays as it is: both have it, and the kind tells them apart.
 
 use std::collections::BTreeMap;
 
+mod protobuf;
+
+pub use protobuf::list_of_spans;
+
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::otlp::make::{Origin, SpanGroups, attribute, int, padded_id, text};
+use crate::otlp::make::{Origin, SpanGroups, attribute, boolean, int, padded_id, text};
 use crate::otlp::messages::common::v1::KeyValue;
 use crate::otlp::messages::common::v1::any_value::Value;
 use crate::otlp::messages::trace::v1::span::{Event, SpanKind};
@@ -76,6 +81,11 @@ pub struct Annotation {
     pub value: String,
 }
 
+/// Attributes for what OTLP has no field for.
+pub const SHARED: &str = "zipkin.shared";
+pub const DEBUG: &str = "zipkin.debug";
+pub const NO_TIMESTAMP: &str = "zipkin.no_timestamp";
+
 /// What a list of spans became.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Converted {
@@ -100,6 +110,12 @@ pub fn to_otlp(spans: &[Span]) -> Converted {
     }
     converted.resource_spans = groups.finish();
     converted
+}
+
+/// An `ExportTraceServiceRequest` in protobuf.
+pub fn request(resource_spans: Vec<ResourceSpans>) -> Vec<u8> {
+    use prost::Message;
+    crate::otlp::messages::collector::trace::v1::ExportTraceServiceRequest { resource_spans }.encode_to_vec()
 }
 
 fn span(sent: &Span) -> Result<(Origin, OtlpSpan), String> {
@@ -136,6 +152,12 @@ fn span(sent: &Span) -> Result<(Origin, OtlpSpan), String> {
         out.attributes.extend(name_of(remote).map(|name| text("peer.service", name)));
         out.attributes.extend(address(remote, "network.peer.address", "network.peer.port"));
     }
+    let marks = [
+        (SHARED, sent.shared == Some(true)),
+        (DEBUG, sent.debug == Some(true)),
+        (NO_TIMESTAMP, sent.timestamp.unwrap_or(0) == 0),
+    ];
+    out.attributes.extend(marks.into_iter().filter(|(_, is_so)| *is_so).map(|(key, _)| boolean(key, true)));
     sent.tags.iter().flatten().for_each(|(key, value)| apply(key, value, &mut out, &mut origin));
     Ok((origin, out))
 }
@@ -169,7 +191,7 @@ fn apply(key: &str, value: &str, out: &mut OtlpSpan, origin: &mut Origin) {
         ("error", message) => {
             // That the tag is there says that it failed. `error` is sorted before `otel.status_code`, which decides.
             out.status.get_or_insert_default().code = StatusCode::Error.into();
-            if !matches!(message, "" | "true") {
+            if message != "true" {
                 out.attributes.push(text(key, message));
             }
         }

@@ -21,7 +21,10 @@ mod draw;
 pub(crate) mod intern;
 pub(crate) mod parts;
 pub(crate) mod peer;
+pub(crate) mod sides;
 pub mod sketch;
+pub(crate) mod tempo;
+pub mod zipkin;
 
 use intern::Names;
 

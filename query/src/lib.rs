@@ -16,6 +16,7 @@ pub mod graph;
 pub mod logql;
 pub mod logs;
 pub mod model;
+pub mod promql;
 pub mod rollup;
 pub mod rows;
 pub mod search;

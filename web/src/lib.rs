@@ -8,6 +8,7 @@
 //! * [`bind`], [`serve`]: the listener with its time limits, and the graceful end.
 //! * [`router`]: every route on one screen; `guard` is what each request passes first.
 //! * `api`: `/api/v1`, our own; `openapi` derives its document, whose golden file is `web/openapi.json`.
+//! * `zipkin`, `prometheus`: Zipkin's v2 under `/zipkin`, Prometheus' queries of graph metrics under `/prometheus`.
 //! * `jaeger`: Jaeger's v1 and v3, under `/jaeger` and at the root.
 //! * `params`, `time`, `error`, `answer`: what handlers share: typed parameters in, envelopes and streams out.
 //! * `ui`: files of `web/ui/dist`; `health`: `/healthz`, `/readyz`, `/metrics`.
@@ -24,15 +25,17 @@ mod intern;
 mod jaeger;
 mod openapi;
 mod params;
+mod prometheus;
 mod router;
 mod serve;
 mod state;
 mod time;
 mod ui;
+mod zipkin;
 
 pub use router::router;
 pub use serve::{bind, serve};
-pub use state::{About, AppState, Counter, Counters, Kind};
+pub use state::{About, AppState, Counter, Counters, Intake, Kind, Refused};
 
 #[cfg(test)]
 mod tests;

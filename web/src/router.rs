@@ -10,7 +10,7 @@ use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags
 use crate::error::{ApiError, Code};
 use crate::jaeger::{v1, v3};
 use crate::state::AppState;
-use crate::{guard, health, openapi, ui};
+use crate::{guard, health, openapi, prometheus, ui, zipkin};
 
 /// The routes of `/api/v1`, and their list for the test that the OpenAPI document has them all.
 macro_rules! routes {
@@ -97,6 +97,8 @@ pub fn router(state: AppState) -> Router {
         .merge(process())
         .merge(jaeger())
         .nest("/jaeger", jaeger())
+        .nest("/zipkin/api/v2", zipkin::routes())
+        .nest("/prometheus/api/v1", prometheus::routes())
         .fallback(ui::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use query::Engine;
 use storage::store::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -19,6 +21,24 @@ pub struct AppState {
     clock: Clock,
     closing: Arc<watch::Sender<bool>>,
     tails: Arc<Semaphore>,
+    intake: Option<Arc<dyn Intake>>,
+}
+
+/// Where spans that come to this port become durable.
+pub trait Intake: Send + Sync {
+    /// Stores an OTLP `ExportTraceServiceRequest`, made of the bytes `sent`, by which a retry is known. Returns
+    /// once it is durable: why some spans were not storable, empty where all were.
+    fn traces(&self, otlp: Bytes, sent: Bytes) -> BoxFuture<'_, Result<String, Refused>>;
+}
+
+/// Why spans were not taken; nothing of the request is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// HTTP's status.
+    pub status: u16,
+    /// Seconds after which to come again, where that helps.
+    pub retry_after_s: Option<u32>,
+    pub message: String,
 }
 
 /// What the process tells about itself.
@@ -68,7 +88,25 @@ impl AppState {
     pub fn new(engine: Engine, about: About, counters: Arc<dyn Counters>) -> Self {
         let (closing, _) = watch::channel(false);
         let tails = Arc::new(Semaphore::new(MOST_TAILS));
-        Self { engine, about: Arc::new(about), counters, clock: Clock::system(), closing: Arc::new(closing), tails }
+        Self {
+            engine,
+            about: Arc::new(about),
+            counters,
+            clock: Clock::system(),
+            closing: Arc::new(closing),
+            tails,
+            intake: None,
+        }
+    }
+
+    /// The same, which takes spans.
+    pub fn with_intake(self, intake: Arc<dyn Intake>) -> Self {
+        Self { intake: Some(intake), ..self }
+    }
+
+    /// None in a process that only reads.
+    pub(crate) fn intake(&self) -> Option<&dyn Intake> {
+        self.intake.as_deref()
     }
 
     /// The same with another clock, for tests.

@@ -48,6 +48,7 @@ fn every_field_has_its_place() {
         text("peer.service", "db"),
         text("network.peer.address", "::1"),
         int("network.peer.port", 5432),
+        boolean("zipkin.debug", true),
         text("http.method", "GET"),
     ];
     assert_eq!(span.attributes, expected);

@@ -1,0 +1,1 @@
+//! Parameters, and what a trace must be to be found.
