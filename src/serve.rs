@@ -65,12 +65,14 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let alerts = webhooks.counts();
     let judged_by = findings::Settings { thresholds: config.thresholds, layers: config.layers, notify: Some(webhooks) };
     let engine = Engine::new(store.clone(), Limits::default()).with_findings(judged_by);
+    // Beside the receivers' own: Zipkin's requests are smaller and fewer.
+    let inlet = collector::Settings { budget_bytes: 128 << 20, ..receivers.clone() };
     let state = web::AppState::new(
         engine.clone(),
         about.clone(),
         Arc::new(Counts { collector: CollectorCounters(counters.clone()), store: store.clone(), alerts }),
     )
-    .with_intake(Arc::new(Inlet(collector::Inlet::new(&receivers, store.clone(), counters.clone()))));
+    .with_intake(Arc::new(Inlet(collector::Inlet::new(&inlet, store.clone(), counters.clone()))));
     let mut servers = JoinSet::new();
     servers.spawn(findings::Keeper::run(engine, stopped(&stop)));
     servers.spawn(web::serve(page, state, stopped(&stop)));

@@ -2,8 +2,10 @@
 
 mod api;
 mod compat;
+mod prometheus;
 mod findings;
 mod services;
 mod sockets;
 mod usage;
 mod world;
+mod zipkin;

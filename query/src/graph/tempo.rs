@@ -34,9 +34,9 @@ pub(crate) struct Edge {
     pub(crate) connection: Connection,
     /// Start of the caller's span, or of the callee's where that is all there is; ns since the epoch.
     pub(crate) time: u64,
-    /// ns; 0 where that side is not stored.
-    pub(crate) client_duration: u64,
-    pub(crate) server_duration: u64,
+    /// ns; None where that side is not stored.
+    pub(crate) client_duration: Option<u64>,
+    pub(crate) server_duration: Option<u64>,
     pub(crate) failed: bool,
 }
 
@@ -80,8 +80,8 @@ pub(crate) fn edges(sides: &[Side], names: &mut Names) -> Vec<Edge> {
             server: root.service,
             connection: Connection::VirtualNode,
             time: root.start,
-            client_duration: 0,
-            server_duration: root.duration(),
+            client_duration: None,
+            server_duration: Some(root.duration()),
             failed: root.status == 2,
         });
     }
@@ -96,21 +96,21 @@ fn called(client: &Side, server: Option<&Side>, is_named: impl Fn(Name) -> bool)
         server,
         connection,
         time: client.start,
-        client_duration: client.duration(),
+        client_duration: Some(client.duration()),
         server_duration,
         failed,
     };
     if is_named(client.database) {
-        return Some(edge(client.database, Connection::Database, client.duration()));
+        return Some(edge(client.database, Connection::Database, Some(client.duration())));
     }
     if let Some(server) = server.filter(|server| is_named(server.service)) {
         let messaging = client.kind == 4 || server.kind == 5;
         let connection = if messaging { Connection::MessagingSystem } else { Connection::Unknown };
-        return Some(edge(server.service, connection, server.duration()));
+        return Some(edge(server.service, connection, Some(server.duration())));
     }
     let peers = server.map(|server| server.peer).into_iter().chain([client.peer]);
     let peer = peers.into_iter().find(|&peer| is_named(peer))?;
-    Some(edge(peer, Connection::VirtualNode, server.map_or(0, Side::duration)))
+    Some(edge(peer, Connection::VirtualNode, server.map(Side::duration)))
 }
 
 #[cfg(test)]

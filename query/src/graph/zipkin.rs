@@ -168,7 +168,6 @@ enum Key {
 struct Tree {
     spans: Vec<Span>,
     root: Option<usize>,
-    parent: Vec<Option<usize>>,
     has_children: Vec<bool>,
     /// Of several spans that claim one place the last has it.
     is_kept: Vec<bool>,
@@ -210,7 +209,7 @@ impl Tree {
             parent[at].into_iter().for_each(|above| has_children[above] = true);
         }
         let remote_ancestor = remote_ancestors(&spans, &parent);
-        Self { spans, root, parent, has_children, is_kept, remote_ancestor }
+        Self { spans, root, has_children, is_kept, remote_ancestor }
     }
 
     fn link(&self, at: usize, links: &mut Vec<(Name, Name, bool)>) {
