@@ -73,7 +73,9 @@ impl Steps {
             return Err(QueryError::bad("end timestamp must not be before start time"));
         }
         if length / self.step >= MOST_STEPS {
-            return Err(QueryError::bad(format!("more than {MOST_STEPS} steps: ask for a shorter range or a larger step")));
+            return Err(QueryError::bad(format!(
+                "more than {MOST_STEPS} steps: ask for a shorter range or a larger step"
+            )));
         }
         Ok(self)
     }
@@ -149,7 +151,8 @@ impl Engine {
         self.run(move |snapshot, deadline| {
             let mut notes = Notes::over(snapshot, range);
             let counters = data::load(snapshot, deadline, range, &selectors, &mut notes)?;
-            let is_asked = |counter: &&data::Counter| selectors.iter().any(|selector| selector.matches(&counter.labels));
+            let is_asked =
+                |counter: &&data::Counter| selectors.iter().any(|selector| selector.matches(&counter.labels));
             let counting = |counter: &&data::Counter| counter.increase(range.from, range.to).is_some();
             let mut found: Vec<Labels> =
                 counters.iter().filter(is_asked).filter(counting).map(|counter| counter.labels.clone()).collect();

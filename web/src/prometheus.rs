@@ -93,14 +93,17 @@ fn required<'a>(pairs: &'a Pairs, name: &str) -> Result<&'a str, Failed> {
 /// ms since the epoch: seconds, or RFC 3339.
 fn time(pairs: &Pairs, name: &str) -> Result<Option<i64>, Failed> {
     let Some(text) = pairs.get(name) else { return Ok(None) };
-    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.abs() < 1e11).map(|seconds| (seconds * 1e3).round() as i64);
+    let seconds =
+        text.parse::<f64>().ok().filter(|seconds| seconds.abs() < 1e11).map(|seconds| (seconds * 1e3).round() as i64);
     let ms = seconds.or_else(|| Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis()));
-    ms.map(Some).ok_or_else(|| Failed::bad(format!("invalid parameter \"{name}\": cannot parse {text:?} to a valid timestamp")))
+    ms.map(Some)
+        .ok_or_else(|| Failed::bad(format!("invalid parameter \"{name}\": cannot parse {text:?} to a valid timestamp")))
 }
 
 /// ms: seconds, or a duration such as `1m`.
 fn step(text: &str) -> Result<i64, Failed> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.abs() < 1e9).map(|seconds| (seconds * 1e3).round() as i64);
+    let seconds =
+        text.parse::<f64>().ok().filter(|seconds| seconds.abs() < 1e9).map(|seconds| (seconds * 1e3).round() as i64);
     let ms = seconds.or_else(|| promql::duration_ms(text));
     ms.ok_or_else(|| Failed::bad(format!("invalid parameter \"step\": cannot parse {text:?} to a valid duration")))
 }
@@ -123,7 +126,9 @@ async fn query(State(state): State<AppState>, request: Request) -> Result<Respon
     let query = promql::parse(required(&pairs, "query")?)?;
     let (answer, notes) = state.engine.promql(query, Steps::instant(at)).await?;
     let data = match answer {
-        Answer::Scalar(samples) => json!({"resultType": "scalar", "result": samples.first().map(|sample| shown(*sample))}),
+        Answer::Scalar(samples) => {
+            json!({"resultType": "scalar", "result": samples.first().map(|sample| shown(*sample))})
+        }
         Answer::Vector(series) => {
             let result: Vec<Value> = series
                 .into_iter()
@@ -137,7 +142,8 @@ async fn query(State(state): State<AppState>, request: Request) -> Result<Respon
 
 async fn query_range(State(state): State<AppState>, request: Request) -> Result<Response, Failed> {
     let pairs = asked(request, &state).await?;
-    let at = |name| time(&pairs, name)?.ok_or_else(|| Failed::bad(format!("invalid parameter \"{name}\": it is missing")));
+    let at =
+        |name| time(&pairs, name)?.ok_or_else(|| Failed::bad(format!("invalid parameter \"{name}\": it is missing")));
     let steps = Steps { from: at("start")?, to: at("end")?, step: step(required(&pairs, "step")?)? };
     let query = promql::parse(required(&pairs, "query")?)?;
     let (answer, notes) = state.engine.promql(query, steps).await?;

@@ -181,9 +181,6 @@ async fn trace_many(State(state): State<AppState>, RawQuery(query): RawQuery) ->
             return Err(Failed::bad(format!("at most {MOST_TRACES} traces can be asked for at once")));
         }
     }
-    if ids.len() < 2 {
-        return Err(Failed::bad("traceIds must name at least two traces"));
-    }
     let traces = state.engine.traces(&ids).await?;
     let mut notes = Notes::default();
     traces.iter().for_each(|trace| notes.warnings.extend(trace.notes.warnings.clone()));

@@ -99,7 +99,7 @@ impl Grouping {
 }
 
 /// `on` these labels; by default all but the metric's name.
-pub type Matching = Grouping;
+pub(super) type Matching = Grouping;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {

@@ -80,13 +80,7 @@ pub(super) const FAMILIES: [Family; 6] = [
         of: Of::Graph,
         what: What::Histogram(End::Client),
     },
-    Family {
-        name: "traces_spanmetrics_calls_total",
-        kind: "counter",
-        help: "Spans",
-        of: Of::Spans,
-        what: What::Calls,
-    },
+    Family { name: "traces_spanmetrics_calls_total", kind: "counter", help: "Spans", of: Of::Spans, what: What::Calls },
     Family {
         name: "traces_spanmetrics_latency",
         kind: "histogram",
@@ -238,7 +232,9 @@ fn events(
             }
         }
         match count > MOST_EVENTS {
-            true => Err(QueryError::TooLarge(format!("it counts more than {MOST_EVENTS} calls; ask for a shorter range"))),
+            true => {
+                Err(QueryError::TooLarge(format!("it counts more than {MOST_EVENTS} calls; ask for a shorter range")))
+            }
             false => Ok(()),
         }
     })?;

@@ -44,7 +44,9 @@ pub(super) fn answer(
     check: &dyn Fn() -> Result<(), QueryError>,
 ) -> Result<Answer, QueryError> {
     if matches!(query, Expr::Selector(selector) if selector.range.is_some()) {
-        return Err(QueryError::bad("a selector with a range has no value by itself here: ask for its rate or increase"));
+        return Err(QueryError::bad(
+            "a selector with a range has no value by itself here: ask for its rate or increase",
+        ));
     }
     let mut scalars = Vec::new();
     let (mut order, mut series): (Vec<Labels>, BTreeMap<Labels, Samples>) = (Vec::new(), BTreeMap::new());
@@ -107,7 +109,9 @@ impl At<'_> {
                 for (labels, value) in self.value(of)?.vector() {
                     groups.entry(grouping.of(&labels)).or_default().push((labels, value));
                 }
-                Value::Vector(groups.into_iter().flat_map(|(labels, group)| aggregate(*by, most, labels, group)).collect())
+                Value::Vector(
+                    groups.into_iter().flat_map(|(labels, group)| aggregate(*by, most, labels, group)).collect(),
+                )
             }
             Expr::Binary { op, as_bool, matching, left, right } => {
                 self.binary(*op, *as_bool, matching, self.value(left)?, self.value(right)?)?
@@ -151,7 +155,14 @@ impl At<'_> {
         })
     }
 
-    fn binary(&self, op: Op, as_bool: bool, matching: &Matching, left: Value, right: Value) -> Result<Value, QueryError> {
+    fn binary(
+        &self,
+        op: Op,
+        as_bool: bool,
+        matching: &Matching,
+        left: Value,
+        right: Value,
+    ) -> Result<Value, QueryError> {
         // A comparison filters what it compares, unless it is asked for a truth.
         let result = |labels: &Labels, kept: f64, left: f64, right: f64| {
             let value = op.apply(left, right);
@@ -164,12 +175,12 @@ impl At<'_> {
         };
         Ok(match (left, right) {
             (Value::Scalar(left), Value::Scalar(right)) => Value::Scalar(op.apply(left, right)),
-            (Value::Vector(vector), Value::Scalar(number)) => {
-                Value::Vector(vector.iter().filter_map(|(labels, value)| result(labels, *value, *value, number)).collect())
-            }
-            (Value::Scalar(number), Value::Vector(vector)) => {
-                Value::Vector(vector.iter().filter_map(|(labels, value)| result(labels, *value, number, *value)).collect())
-            }
+            (Value::Vector(vector), Value::Scalar(number)) => Value::Vector(
+                vector.iter().filter_map(|(labels, value)| result(labels, *value, *value, number)).collect(),
+            ),
+            (Value::Scalar(number), Value::Vector(vector)) => Value::Vector(
+                vector.iter().filter_map(|(labels, value)| result(labels, *value, number, *value)).collect(),
+            ),
             (Value::Vector(left), Value::Vector(right)) if op.is_set() => Value::Vector(set(op, matching, left, right)),
             (Value::Vector(left), Value::Vector(right)) => {
                 let mut others: BTreeMap<Labels, f64> = BTreeMap::new();

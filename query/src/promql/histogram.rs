@@ -58,7 +58,8 @@ mod tests {
     use super::*;
 
     fn histogram(buckets: &[(&str, f64)]) -> Vec<(Labels, f64)> {
-        let labels = |bound: &str| Labels::from([("le".to_owned(), bound.to_owned()), ("a".to_owned(), "b".to_owned())]);
+        let labels =
+            |bound: &str| Labels::from([("le".to_owned(), bound.to_owned()), ("a".to_owned(), "b".to_owned())]);
         buckets.iter().map(|(bound, count)| (labels(bound), *count)).collect()
     }
 

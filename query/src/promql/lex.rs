@@ -18,8 +18,8 @@ const MOST_TEXT: usize = 16 << 10;
 
 /// Longest first.
 const SIGNS: [&str; 24] = [
-    "=~", "!~", "!=", "==", ">=", "<=", "(", ")", "{", "}", "[", "]", ",", "=", "+", "-", "*", "/", "%", "^", ">", "<", ":",
-    "@",
+    "=~", "!~", "!=", "==", ">=", "<=", "(", ")", "{", "}", "[", "]", ",", "=", "+", "-", "*", "/", "%", "^", ">", "<",
+    ":", "@",
 ];
 
 pub(super) fn bad(message: impl Into<String>, position: usize) -> QueryError {
@@ -39,7 +39,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, QueryError> {
             _ if first.is_whitespace() => first.len_utf8(),
             '#' => rest.find('\n').unwrap_or(rest.len()),
             '"' | '\'' | '`' => {
-                let (value, length) = quoted(rest, first).ok_or_else(|| bad("a string is not closed or not valid", at))?;
+                let (value, length) =
+                    quoted(rest, first).ok_or_else(|| bad("a string is not closed or not valid", at))?;
                 tokens.push((Token::Text(value), at));
                 length
             }
@@ -49,9 +50,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, QueryError> {
                 length
             }
             _ if first.is_ascii_alphabetic() || first == '_' => {
-                let length = rest
-                    .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-                    .unwrap_or(rest.len());
+                let length =
+                    rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
                 tokens.push((Token::Word(rest[..length].to_owned()), at));
                 length
             }

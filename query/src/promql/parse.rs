@@ -275,7 +275,9 @@ impl Parser {
         };
         match fits {
             true => Ok(Expr::Call { function, args }),
-            false if function == Function::HistogramQuantile => Err(bad("histogram_quantile takes a number and a vector", place)),
+            false if function == Function::HistogramQuantile => {
+                Err(bad("histogram_quantile takes a number and a vector", place))
+            }
             false => Err(bad(format!("{name} takes a selector with a range, such as m[5m]"), place)),
         }
     }
@@ -372,7 +374,11 @@ fn is_range(expr: &Expr) -> bool {
 }
 
 fn check_vector_or_number(expr: &Expr, place: usize) -> Result<(), QueryError> {
-    if is_range(expr) { Err(bad("a selector with a range stands only in rate, increase and irate", place)) } else { Ok(()) }
+    if is_range(expr) {
+        Err(bad("a selector with a range stands only in rate, increase and irate", place))
+    } else {
+        Ok(())
+    }
 }
 
 fn check_vector(expr: &Expr, place: usize) -> Result<(), QueryError> {

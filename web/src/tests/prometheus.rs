@@ -27,8 +27,14 @@ async fn a_counter_its_rate_and_its_quantile_agree() {
         ("sum by (client, server) (traces_service_graph_request_client_seconds_sum)", "1"),
         (r#"traces_service_graph_request_server_seconds_bucket{le="0.4"} * 1"#, "1"),
         (r#"traces_service_graph_request_server_seconds_bucket{le="0.2"} * 1"#, "0"),
-        ("histogram_quantile(1, sum(rate(traces_service_graph_request_client_seconds_bucket[1h])) by (le, client, server))", "1.6"),
-        ("topk(1, sum by (client, server) (traces_service_graph_request_failed_total / traces_service_graph_request_total))", "1"),
+        (
+            "histogram_quantile(1, sum(rate(traces_service_graph_request_client_seconds_bucket[1h])) by (le, client, server))",
+            "1.6",
+        ),
+        (
+            "topk(1, sum by (client, server) (traces_service_graph_request_failed_total / traces_service_graph_request_total))",
+            "1",
+        ),
     ] {
         let answer = world.json(&query(text)).await;
         assert_eq!(answer["data"]["result"][0]["value"], json!([time, value]), "{text}: {answer}");
@@ -42,10 +48,8 @@ async fn a_counter_its_rate_and_its_quantile_agree() {
 async fn a_form_asks_for_steps() {
     let world = World::new().await;
     let time = NOW / SECOND;
-    let form = format!(
-        "query=sum(increase(traces_spanmetrics_calls_total[1m]))&start={}&end={time}&step=60",
-        time - 120
-    );
+    let form =
+        format!("query=sum(increase(traces_spanmetrics_calls_total[1m]))&start={}&end={time}&step=60", time - 120);
     let request = request("POST", &format!("{BASE}/query_range"))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Body::from(form))
@@ -71,10 +75,22 @@ async fn labels_series_and_what_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_supported_is_bad_data() {
     let world = World::new().await;
-    for text in ["up offset", "absent(up)", "traces_service_graph_request_total[1h]", "increase(traces_spanmetrics_calls_total[8d])"] {
+    for text in [
+        "up offset",
+        "absent(up)",
+        "traces_service_graph_request_total[1h]",
+        "increase(traces_spanmetrics_calls_total[8d])",
+    ] {
         let answer = world.get(&query(text)).await;
-        assert_eq!((answer.status, &answer.json()["errorType"]), (StatusCode::BAD_REQUEST, &json!("bad_data")), "{text}");
+        assert_eq!(
+            (answer.status, &answer.json()["errorType"]),
+            (StatusCode::BAD_REQUEST, &json!("bad_data")),
+            "{text}"
+        );
     }
-    assert_eq!(world.json(&query("1 + 1")).await["data"], json!({"resultType": "scalar", "result": [NOW / SECOND, "2"]}));
+    assert_eq!(
+        world.json(&query("1 + 1")).await["data"],
+        json!({"resultType": "scalar", "result": [NOW / SECOND, "2"]})
+    );
     assert_eq!(world.json(&query("up")).await["data"]["result"], json!([]));
 }

@@ -90,7 +90,7 @@ async fn errors_are_zipkins() {
     for (path, status) in [
         ("trace/1", StatusCode::NOT_FOUND),
         ("trace/xyz", StatusCode::BAD_REQUEST),
-        ("traceMany?traceIds=a", StatusCode::BAD_REQUEST),
+        ("traceMany", StatusCode::BAD_REQUEST),
         ("traceMany?traceIds=a,a", StatusCode::BAD_REQUEST),
         ("dependencies", StatusCode::BAD_REQUEST),
         ("dependencies?endTs=0", StatusCode::BAD_REQUEST),

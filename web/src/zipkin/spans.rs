@@ -47,16 +47,16 @@ pub(super) struct Endpoint {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) service_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ipv4: Option<String>,
+    pub(super) ipv4: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ipv6: Option<String>,
+    pub(super) ipv6: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<u16>,
+    pub(super) port: Option<u16>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Annotation {
-    timestamp: u64,
+    pub(super) timestamp: u64,
     pub(super) value: String,
 }
 
