@@ -10,7 +10,7 @@ use axum::routing::get;
 use query::QueryError;
 use query::model::Notes;
 use query::promql::{self, Answer, COUNTED_MS, Labels, Selector, Steps};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::answer;
@@ -112,11 +112,59 @@ fn now_ms(state: &AppState) -> i64 {
     state.now() / 1_000_000
 }
 
-fn succeeded(data: Value, notes: Notes) -> Response {
-    let mut body = json!({"status": "success", "data": data});
-    if !notes.warnings.is_empty() {
-        body["warnings"] = json!(notes.warnings);
+#[derive(Serialize)]
+struct Envelope<T> {
+    status: &'static str,
+    data: T,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<T> {
+    result_type: &'static str,
+    result: T,
+}
+
+#[derive(Serialize)]
+struct Series<T> {
+    metric: Labels,
+    #[serde(flatten)]
+    of: T,
+}
+
+#[derive(Serialize)]
+struct One {
+    value: Sample,
+}
+
+#[derive(Serialize)]
+struct Many {
+    values: Vec<Sample>,
+}
+
+/// Seconds, and the value as text.
+struct Sample((i64, f64));
+
+impl Serialize for Sample {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (time, value) = self.0;
+        let value = match value {
+            f64::INFINITY => "+Inf".to_owned(),
+            f64::NEG_INFINITY => "-Inf".to_owned(),
+            value => value.to_string(),
+        };
+        match time % 1_000 {
+            0 => (time / 1_000, value).serialize(serializer),
+            _ => (time as f64 / 1e3, value).serialize(serializer),
+        }
     }
+}
+
+/// Written as it is sent: matrices are large.
+fn succeeded<T: Serialize + Send + 'static>(data: T, notes: Notes) -> Response {
+    let body = Envelope { status: "success", data, warnings: notes.warnings };
     answer::json(body, |body, out| serde_json::to_writer(out, body))
 }
 
@@ -125,19 +173,19 @@ async fn query(State(state): State<AppState>, request: Request) -> Result<Respon
     let at = time(&pairs, "time")?.unwrap_or_else(|| now_ms(&state));
     let query = promql::parse(required(&pairs, "query")?)?;
     let (answer, notes) = state.engine.promql(query, Steps::instant(at)).await?;
-    let data = match answer {
+    Ok(match answer {
         Answer::Scalar(samples) => {
-            json!({"resultType": "scalar", "result": samples.first().map(|sample| shown(*sample))})
+            let result = samples.first().map(|sample| Sample(*sample));
+            succeeded(Data { result_type: "scalar", result }, notes)
         }
         Answer::Vector(series) => {
-            let result: Vec<Value> = series
-                .into_iter()
-                .filter_map(|(labels, samples)| Some(json!({"metric": labels, "value": shown(*samples.first()?)})))
-                .collect();
-            json!({"resultType": "vector", "result": result})
+            let one = |(metric, samples): (Labels, promql::Samples)| {
+                Some(Series { metric, of: One { value: Sample(*samples.first()?) } })
+            };
+            let result: Vec<_> = series.into_iter().filter_map(one).collect();
+            succeeded(Data { result_type: "vector", result }, notes)
         }
-    };
-    Ok(succeeded(data, notes))
+    })
 }
 
 async fn query_range(State(state): State<AppState>, request: Request) -> Result<Response, Failed> {
@@ -151,24 +199,12 @@ async fn query_range(State(state): State<AppState>, request: Request) -> Result<
         Answer::Scalar(samples) => vec![(Labels::new(), samples)],
         Answer::Vector(series) => series,
     };
-    let matrix = series.into_iter().map(|(labels, samples)| {
-        let values: Vec<Value> = samples.into_iter().map(shown).collect();
-        json!({"metric": labels, "values": values})
-    });
-    Ok(succeeded(json!({"resultType": "matrix", "result": matrix.collect::<Vec<_>>()}), notes))
-}
-
-/// Seconds, and the value as text.
-fn shown((time, value): (i64, f64)) -> Value {
-    let value = match value {
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        value => value.to_string(),
+    let many = |(metric, samples): (Labels, promql::Samples)| Series {
+        metric,
+        of: Many { values: samples.into_iter().map(Sample).collect() },
     };
-    match time % 1_000 {
-        0 => json!([time / 1_000, value]),
-        _ => json!([time as f64 / 1e3, value]),
-    }
+    let result: Vec<_> = series.into_iter().map(many).collect();
+    Ok(succeeded(Data { result_type: "matrix", result }, notes))
 }
 
 /// The series of the selectors in `match[]`, or all.

@@ -83,8 +83,9 @@ fn list<T: Serialize>(list: &[T], notes: &Notes) -> Result<Response, Failed> {
 
 fn warned(mut answer: Response, notes: &Notes) -> Response {
     for warning in &notes.warnings {
-        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-        if let Ok(value) = HeaderValue::from_str(&format!("199 clew \"{quoted}\"")) {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace(char::is_control, " ");
+        // Bytes, as names in it need not be ASCII.
+        if let Ok(value) = HeaderValue::from_bytes(format!("199 clew \"{quoted}\"").as_bytes()) {
             answer.headers_mut().append(WARNING, value);
         }
     }

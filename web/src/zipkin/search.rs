@@ -155,13 +155,16 @@ pub(super) async fn traces(State(state): State<AppState>, RawQuery(query): RawQu
                 break;
             }
         }
-        let is_full = found.len() >= question.limit;
-        search.cursor = page.next;
-        if is_full || search.cursor.is_none() {
+        if found.len() >= question.limit {
             break;
         }
-        if looked_at >= MOST_LOOKED_AT || spans > MOST_SPANS {
+        search.cursor = page.next;
+        let is_large = spans > MOST_SPANS;
+        if is_large || (search.cursor.is_some() && looked_at >= MOST_LOOKED_AT) {
             notes.warnings.push(format!("only the newest {looked_at} traces were looked at; ask for a shorter range"));
+            break;
+        }
+        if search.cursor.is_none() {
             break;
         }
     }
