@@ -1,5 +1,6 @@
 //! `POST /spans`: Zipkin's JSON and protobuf, turned into OTLP, durable before the answer.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use axum::extract::{Request, State};
@@ -8,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use proto::otlp::messages::trace::v1::ResourceSpans;
 use proto::zipkin::{self, Span};
 use tokio::sync::Semaphore;
 
@@ -109,13 +111,23 @@ fn to_otlp(body: &[u8], format: Format, is_gzip: bool, now: i64) -> Result<Optio
         }
         groups.extend(converted.resource_spans);
     }
-    // Of a span that says no time at all, the time when it came is the best that is known.
-    let now = now.max(0) as u64;
-    let timed = groups.iter_mut().flat_map(|group| &mut group.scope_spans);
-    for span in timed.flat_map(|group| &mut group.spans).filter(|span| span.start_time_unix_nano == 0) {
-        let duration = span.end_time_unix_nano;
-        span.start_time_unix_nano = now;
-        span.end_time_unix_nano = now.saturating_add(duration);
-    }
+    time_the_timeless(&mut groups, now.max(0) as u64);
     Ok((!spans.is_empty()).then(|| zipkin::request(groups).into()))
+}
+
+/// A span that says no time at all begins with the first of its trace in this request; where there is none, the
+/// time when it came is the best that is known.
+fn time_the_timeless(groups: &mut [ResourceSpans], now: u64) {
+    let mut begins: HashMap<Vec<u8>, u64> = HashMap::new();
+    let spans = groups.iter().flat_map(|group| &group.scope_spans).flat_map(|group| &group.spans);
+    for span in spans.filter(|span| span.start_time_unix_nano > 0) {
+        let known = begins.entry(span.trace_id.clone()).or_insert(span.start_time_unix_nano);
+        *known = span.start_time_unix_nano.min(*known);
+    }
+    let spans = groups.iter_mut().flat_map(|group| &mut group.scope_spans).flat_map(|group| &mut group.spans);
+    for span in spans.filter(|span| span.start_time_unix_nano == 0) {
+        let duration = span.end_time_unix_nano;
+        span.start_time_unix_nano = begins.get(&span.trace_id).copied().unwrap_or(now);
+        span.end_time_unix_nano = span.start_time_unix_nano.saturating_add(duration);
+    }
 }
