@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The same sentence in English and in Chinese.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Text {
     pub en: String,
     pub zh: String,
@@ -167,18 +167,6 @@ pub struct Unjudged {
     pub blind: bool,
     pub subject: Option<String>,
     pub reason: Text,
-}
-
-impl PartialOrd for Text {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Text {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (&self.en, &self.zh).cmp(&(&other.en, &other.zh))
-    }
 }
 
 /// Of a rule and a subject: 64 bits of FNV-1a in hex. It is stored and given to people: never change it.
