@@ -17,7 +17,7 @@ use crate::rollup::{Grain, minutes};
 
 mod aliases;
 pub(crate) mod calls;
-mod draw;
+pub(crate) mod draw;
 pub(crate) mod intern;
 pub(crate) mod parts;
 pub(crate) mod peer;

@@ -176,6 +176,8 @@ fn of_spans(snapshot: &Snapshot, deadline: &Deadline, ranges: &[Span<Minute>]) -
 }
 
 #[cfg(test)]
+mod day_tests;
+#[cfg(test)]
 mod stored_tests;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,7 @@ pub use db::{PostgresUrl, Source};
 pub use documents::DocumentChange;
 pub use error::CatalogError;
 pub use measure::ColumnStats;
-pub use rollup::{Backfill, ChunkKind, ChunkMeta, NewChunk, RollupChange, RollupState};
+pub use rollup::{Backfill, ChunkKind, ChunkMeta, Counters, NewChunk, RollupChange, RollupState};
 pub use text::Value;
 
 use crate::schema::Table;
@@ -230,8 +230,8 @@ impl Catalog {
         held.end(result).await
     }
 
-    /// Numbers that change with the chunks of counts.
-    pub async fn rollup_counters(&self) -> Result<(u64, u64), CatalogError> {
+    /// What changes with the chunks of counts.
+    pub async fn rollup_counters(&self) -> Result<Counters, CatalogError> {
         let mut held = self.hold().await?;
         let result = within(rollup::counters(&mut held.connection)).await;
         held.end(result).await

@@ -245,10 +245,10 @@ impl Rollup {
         hours
     }
 
-    /// Some minutes as one: `at`.
-    pub fn summed(&self, minutes: std::ops::Range<Minute>, at: Minute) -> Rollup {
+    /// Some minutes of several rollups as one, the first of them.
+    pub fn sum<R: AsRef<Rollup>>(rollups: &[R], minutes: std::ops::Range<Minute>) -> Rollup {
         let mut sums: BTreeMap<Key, Cell> = BTreeMap::new();
-        for (_, key, cell) in self.within(minutes) {
+        for (_, key, cell) in rollups.iter().flat_map(|rollup| rollup.as_ref().within(minutes.clone())) {
             match sums.get_mut(key) {
                 Some(sum) => sum.merge(cell, 1),
                 None => {
@@ -259,7 +259,7 @@ impl Rollup {
         sums.retain(|_, cell| !cell.counts.is_empty());
         let mut rollup = Rollup::default();
         if !sums.is_empty() {
-            rollup.cells.insert(at, sums);
+            rollup.cells.insert(minutes.start, sums);
         }
         rollup
     }
@@ -276,6 +276,12 @@ impl Rollup {
             96 + cell.counts.0.capacity() * size_of::<(u16, i64)>() + cell.exemplars.capacity() * size_of::<Exemplar>()
         };
         self.cells.values().flat_map(|cells| cells.values()).map(cell).sum()
+    }
+}
+
+impl AsRef<Rollup> for Rollup {
+    fn as_ref(&self) -> &Rollup {
+        self
     }
 }
 

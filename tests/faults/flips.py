@@ -194,6 +194,7 @@ def one_answer(clew, path, parameters):
     body = json.loads(answer.body)
     notes = body.pop('notes', None) or {}
     body.pop('elapsed_ms', None)
+    body.pop('exactness', None)  # tells when it was asked
     warnings = notes.get('warnings') or []
     if answer.status == 404 and ' not all could be read: ' in body['error']['message']:
         warnings = [body['error']['message']]

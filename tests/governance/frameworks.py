@@ -115,7 +115,9 @@ def difference(expected, found):
 
 def graph_shows(clew, document, hour):
     graph = clew.get('graph', **{'from': hour, 'to': hour + LASTS_NS})
-    found = {(edge['source'], edge['target'], edge['protocol']): (edge['calls'], edge['outcomes']) for edge in graph['edges']}
+    # Whose callers or callees nobody knows is not what a fixture is about.
+    edges = [edge for edge in graph['edges'] if ':unknown' not in (edge['source'], edge['target'])]
+    found = {(edge['source'], edge['target'], edge['protocol']): (edge['calls'], edge['outcomes']) for edge in edges}
     expected = {(edge['source'], edge['target'], edge['protocol']): (edge['calls'], edge['outcomes']) for edge in document['edges']}
     assert found == expected, f'\n            found    {sorted(found.items())}\n            expected {sorted(expected.items())}'
 

@@ -133,7 +133,7 @@ def readable(clew):
 
 
 def edges(clew):
-    graph = clew.get('graph', **{'from': '2025-12-31T00:00:00Z', 'to': '2026-01-02T00:00:00Z'})
+    graph = clew.get('graph', **{'from': '2025-12-31T00:00:00Z', 'to': '2026-01-02T00:00:00Z', 'layer': 'app'})
     known = {(edge['source'], edge['target'], edge['protocol']): (edge['calls'], edge['errors'])
              for edge in graph['edges'] if not edge['source'].startswith(':') and not edge['target'].startswith(':')}
     rows = attached(clew).execute('SELECT source, target, protocol, sum(calls)::BIGINT, sum(errors)::BIGINT FROM lake.edges GROUP BY ALL')

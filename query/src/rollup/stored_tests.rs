@@ -99,6 +99,34 @@ proptest! {
     }
 }
 
+/// What is erased had never been there, flushed and summed or not; nor is it shown as an example.
+async fn erased(spans: Vec<Span>, sent: Vec<Span>, batch: usize, what: u32) -> Result<(), TestCaseError> {
+    let stored = Stored::new(Limits::default()).await;
+    for (number, part) in sent.chunks(batch).enumerate() {
+        stored.append(Table::Spans, span_batch(part)).await;
+        if what >> (number % 16) & 1 == 1 {
+            stored.engine.store().flush().await.expect("flushed");
+        }
+    }
+    if what >> 16 & 1 == 1 {
+        stored.engine.store().sum_counts().await.expect("summed");
+    }
+    let gone = TraceId(1u128.to_be_bytes());
+    let rows = crate::erase::Rows::Traces(vec![gone]);
+    let selection = crate::erase::Selection { rows, service: None, range: Range::ALL };
+    let report = stored.engine.erase(selection, false).await.expect("erased");
+    prop_assert!(report.verified);
+    let left: Vec<Span> = spans.into_iter().filter(|span| span.trace_id != gone).collect();
+    let (cells, _) = stored.engine.cells(Range::ALL).await.expect("an answer");
+    prop_assert_eq!(told(&cells), at_once(&left));
+    let stored = stored.again().await;
+    let (cells, _) = stored.engine.cells(Range::ALL).await.expect("an answer");
+    prop_assert_eq!(told(&cells), at_once(&left), "started again");
+    let mut shown = cells.series.iter().flat_map(|series| series.cells.values()).flat_map(|cell| &cell.exemplars);
+    prop_assert!(shown.all(|exemplar| exemplar.trace != gone));
+    Ok(())
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
@@ -139,5 +167,10 @@ proptest! {
             prop_assert_eq!(by_minute.edges, again.edges);
             Ok(())
         })?;
+    }
+
+    #[test]
+    fn what_is_erased_was_never_counted((spans, sent, batch) in sent(), what in any::<u32>()) {
+        runtime().block_on(erased(spans, sent, batch, what))?;
     }
 }

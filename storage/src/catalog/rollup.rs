@@ -18,7 +18,7 @@ use super::lake::signed;
 use super::state;
 use crate::rollup::{Hour, Rollup, encode};
 
-/// Number of the last change of any count, and the next chunk's id: none is ever given out twice.
+/// See [`Counters`].
 const STATE: &str = "rollup";
 /// What of an older lake is not yet counted.
 const BACKFILL: &str = "rollup_backfill";
@@ -88,10 +88,24 @@ pub struct RollupChange {
     pub backfill: Option<(Backfill, Option<Backfill>)>,
 }
 
+/// Single values of the counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Number of the last change of any count.
+    pub version: u64,
+    /// The next chunk's id: none is ever given out twice.
+    pub next: u64,
+    /// Of the hashes of all chunks, wrapping: rows that were damaged below SQL, or lost, do not pass for whole.
+    pub sum: u64,
+}
+
 /// Applies a change; ids of the new chunks, and the version since.
-pub(super) async fn apply(connection: &mut Connection, change: &RollupChange) -> Result<(Vec<i64>, u64), CatalogError> {
-    let (mut version, mut next) = counters(connection).await?;
-    if change.base.is_some_and(|base| base != version) {
+pub(super) async fn apply(
+    connection: &mut Connection,
+    change: &RollupChange,
+) -> Result<(Vec<i64>, u64), CatalogError> {
+    let mut counters = counters(connection).await?;
+    if change.base.is_some_and(|base| base != counters.version) {
         return Err(CatalogError::Conflict("others changed the counts".to_owned()));
     }
     if let Some((before, after)) = &change.backfill {
@@ -100,42 +114,58 @@ pub(super) async fn apply(connection: &mut Connection, change: &RollupChange) ->
         }
         set_backfill(connection, *after).await?;
         // Others see that something has changed.
-        next += 1;
+        counters.next += 1;
     }
     for id in &change.remove {
-        let deleted = sqlx::query("DELETE FROM clew_rollup WHERE chunk_id = $1").bind(*id);
-        if deleted.execute(&mut *connection).await?.rows_affected() != 1 {
-            return Err(CatalogError::Conflict(format!("chunk {id} of the counts is gone")));
-        }
+        let (kind, hour): (i64, i64) =
+            sqlx::query_as("DELETE FROM clew_rollup WHERE chunk_id = $1 RETURNING kind, hour")
+                .bind(*id)
+                .fetch_optional(&mut *connection)
+                .await?
+                .ok_or_else(|| CatalogError::Conflict(format!("chunk {id} of the counts is gone")))?;
+        counters.sum = counters.sum.wrapping_sub(hash(*id, kind, hour));
     }
     let mut ids = Vec::with_capacity(change.add.len());
     for chunk in &change.add {
+        let (id, kind) = (signed(counters.next)?, chunk.kind as i64);
         sqlx::query("INSERT INTO clew_rollup (chunk_id, kind, hour, cells) VALUES ($1, $2, $3, $4)")
-            .bind(signed(next)?)
-            .bind(chunk.kind as i64)
+            .bind(id)
+            .bind(kind)
             .bind(chunk.hour)
             .bind(chunk.bytes.as_slice())
             .execute(&mut *connection)
             .await?;
-        ids.push(signed(next)?);
-        next += 1;
+        counters.sum = counters.sum.wrapping_add(hash(id, kind, chunk.hour));
+        counters.next += 1;
+        ids.push(id);
     }
-    version += u64::from(change.base.is_some());
-    state::set_text(connection, STATE, &format!("{version} {next}")).await?;
-    Ok((ids, version))
+    counters.version += u64::from(change.base.is_some());
+    set_counters(connection, counters).await?;
+    Ok((ids, counters.version))
+}
+
+fn hash(id: i64, kind: i64, hour: Hour) -> u64 {
+    let bytes: Vec<u8> = [id, kind, hour].into_iter().flat_map(i64::to_le_bytes).collect();
+    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 pub(super) async fn state(connection: &mut Connection) -> Result<RollupState, CatalogError> {
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as("SELECT chunk_id, kind, hour FROM clew_rollup ORDER BY chunk_id")
-        .fetch_all(&mut *connection)
-        .await?;
+    let rows: Vec<(i64, i64, i64)> =
+        sqlx::query_as("SELECT chunk_id, kind, hour FROM clew_rollup ORDER BY chunk_id")
+            .fetch_all(&mut *connection)
+            .await?;
+    let counters = counters(connection).await?;
+    let sum = rows.iter().fold(0u64, |sum, (id, kind, hour)| sum.wrapping_add(hash(*id, *kind, *hour)));
+    if sum != counters.sum {
+        return Err(CatalogError::Damaged("the chunks of counts are not those that were committed".to_owned()));
+    }
     let chunk = |(id, kind, hour)| {
         let kind = ChunkKind::of(kind);
         let kind = kind.ok_or_else(|| CatalogError::Damaged(format!("chunk {id} of the counts is of no kind")))?;
         Ok(ChunkMeta { id, kind, hour })
     };
     Ok(RollupState {
-        version: counters(connection).await?.0,
+        version: counters.version,
         chunks: rows.into_iter().map(chunk).collect::<Result<_, CatalogError>>()?,
         backfill: backfill(connection).await?,
     })
@@ -159,7 +189,7 @@ pub(super) async fn begin(connection: &mut Connection) -> Result<(), CatalogErro
     if state::get_text(connection, STATE).await?.is_some() {
         return Ok(());
     }
-    state::set_text(connection, STATE, "0 1").await?;
+    set_counters(connection, Counters { version: 0, next: 1, sum: 0 }).await?;
     let last: Option<i64> =
         sqlx::query_scalar("SELECT max(data_file_id) FROM clew_segment").fetch_one(&mut *connection).await?;
     match last {
@@ -168,11 +198,20 @@ pub(super) async fn begin(connection: &mut Connection) -> Result<(), CatalogErro
     }
 }
 
-/// Version, and the next chunk's id.
-pub(super) async fn counters(connection: &mut Connection) -> Result<(u64, u64), CatalogError> {
-    let Some(text) = state::get_text(connection, STATE).await? else { return Ok((0, 1)) };
-    let numbers = text.split_once(' ').and_then(|(version, next)| Some((version.parse().ok()?, next.parse().ok()?)));
-    numbers.ok_or_else(|| CatalogError::Damaged(format!("{STATE} is {text:?}")))
+pub(super) async fn counters(connection: &mut Connection) -> Result<Counters, CatalogError> {
+    let Some(text) = state::get_text(connection, STATE).await? else {
+        return Ok(Counters { version: 0, next: 1, sum: 0 });
+    };
+    let numbers: Option<Vec<u64>> = text.split(' ').map(|number| number.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[version, next, sum]) => Ok(Counters { version, next, sum }),
+        _ => Err(CatalogError::Damaged(format!("{STATE} is {text:?}"))),
+    }
+}
+
+async fn set_counters(connection: &mut Connection, counters: Counters) -> Result<(), CatalogError> {
+    let Counters { version, next, sum } = counters;
+    state::set_text(connection, STATE, &format!("{version} {next} {sum}")).await
 }
 
 async fn backfill(connection: &mut Connection) -> Result<Option<Backfill>, CatalogError> {
@@ -195,7 +234,11 @@ async fn set_backfill(connection: &mut Connection, backfill: Option<Backfill>) -
 /// Chunks that cannot be read, a sentence each.
 pub(super) async fn findings(connection: &mut Connection) -> Result<Vec<String>, CatalogError> {
     let mut findings = Vec::new();
-    for ChunkMeta { id, hour, .. } in state(connection).await?.chunks {
+    let state = match state(connection).await {
+        Err(error @ CatalogError::Damaged(_)) => return Ok(vec![error.to_string()]),
+        state => state?,
+    };
+    for ChunkMeta { id, hour, .. } in state.chunks {
         let read = bytes(connection, &[id]).await?.remove(&id).map(|bytes| crate::rollup::decode(&bytes));
         let what = match read {
             Some(Ok(rollup)) if rollup.cells().all(|(minute, ..)| crate::rollup::hour_of(minute) == hour) => continue,

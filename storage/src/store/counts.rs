@@ -72,8 +72,15 @@ struct Residue {
     as_of: i64,
 }
 
-/// A chunk, or some minutes of it as one.
-type Piece = (i64, Option<Range<Minute>>);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Piece {
+    /// A chunk as it is.
+    Chunk(i64),
+    /// Some minutes of it as one.
+    Minutes(i64, Range<Minute>),
+    /// Many sums of hours as one: it changes once an hour, whatever is asked in between.
+    Hours(Vec<i64>),
+}
 
 struct Cache {
     pieces: LruCache<Piece, Arc<Rollup>>,
@@ -102,7 +109,7 @@ impl Cache {
 impl Counting {
     /// New chunks need not be read.
     pub(super) fn keep(&self, id: i64, chunk: &NewChunk) {
-        self.cache.lock().put((id, None), chunk.rollup.clone());
+        self.cache.lock().put(Piece::Chunk(id), chunk.rollup.clone());
     }
 
     /// What is shown no longer must not be held.
@@ -158,47 +165,58 @@ impl Store {
         grain: Grain,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Vec<(Range<Minute>, Arc<Rollup>)>>, CountError> {
-        let chunks = &snapshot.view.rollups.chunks;
-        let wanted: Vec<_> = ranges.iter().flat_map(|minutes| wanted(chunks, minutes, grain)).collect();
-        let mut parts: Vec<(Range<Minute>, Arc<Rollup>)> = Vec::with_capacity(wanted.len() + 1);
-        let (mut missing, mut bytes) = (Vec::new(), 0);
-        {
-            let mut cache = self.counting.cache.lock();
-            for (piece, range) in wanted {
-                match cache.pieces.get(&piece) {
-                    Some(known) => {
-                        bytes += known.bytes();
-                        parts.push((range, known.clone()));
-                    }
-                    None => missing.push((piece, range)),
+        let (mut parts, mut bytes) = (Vec::new(), 0);
+        for range in ranges {
+            for (piece, minutes) in wanted(&snapshot.view.rollups.chunks, range, grain) {
+                let Some(part) = self.piece(&piece, &minutes, warnings).await? else { return Ok(None) };
+                bytes += part.bytes();
+                if bytes > ANSWER_BYTES {
+                    return Err(CountError::TooLarge);
                 }
+                parts.push((minutes, part));
             }
-        }
-        for (piece, range) in missing {
-            let whole = self.counting.cache.lock().pieces.get(&(piece.0, None)).cloned();
-            let whole = match whole {
-                Some(whole) => whole,
-                None => match self.chunk(piece.0).await? {
-                    None => return Ok(None),
-                    Some(Ok(chunk)) => chunk,
-                    Some(Err(error)) => {
-                        warnings.push(format!("a part of the counts cannot be read: {error}"));
-                        continue;
-                    }
-                },
-            };
-            let part = match &piece.1 {
-                None => whole,
-                Some(minutes) => Arc::new(whole.summed(minutes.clone(), minutes.start)),
-            };
-            bytes += part.bytes();
-            if bytes > ANSWER_BYTES {
-                return Err(CountError::TooLarge);
-            }
-            self.counting.cache.lock().put(piece, part.clone());
-            parts.push((range, part));
         }
         Ok(Some(parts))
+    }
+
+    /// One piece, out of the cache or of its chunks; None where a chunk is no longer there.
+    async fn piece(
+        &self,
+        piece: &Piece,
+        minutes: &Range<Minute>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Arc<Rollup>>, WriteError> {
+        if let Some(known) = self.counting.cache.lock().pieces.get(piece) {
+            return Ok(Some(known.clone()));
+        }
+        let ids = match piece {
+            Piece::Chunk(id) | Piece::Minutes(id, _) => std::slice::from_ref(id),
+            Piece::Hours(ids) => ids,
+        };
+        let mut chunks = Vec::with_capacity(ids.len());
+        for id in ids {
+            let known = self.counting.cache.lock().pieces.get(&Piece::Chunk(*id)).cloned();
+            match known {
+                Some(known) => chunks.push(known),
+                None => match self.chunk(*id).await? {
+                    None => return Ok(None),
+                    Some(Ok(chunk)) => {
+                        self.counting.cache.lock().put(Piece::Chunk(*id), chunk.clone());
+                        chunks.push(chunk);
+                    }
+                    Some(Err(error)) => warnings.push(format!("a part of the counts cannot be read: {error}")),
+                },
+            }
+        }
+        let whole = chunks.len() == ids.len();
+        let part = match piece {
+            Piece::Chunk(_) => chunks.pop().unwrap_or_default(),
+            Piece::Minutes(..) | Piece::Hours(_) => Arc::new(Rollup::sum(&chunks, minutes.clone())),
+        };
+        if whole {
+            self.counting.cache.lock().put(piece.clone(), part.clone());
+        }
+        Ok(Some(part))
     }
 
     /// A chunk as it is stored; None where it is not there any more.
@@ -268,7 +286,7 @@ fn uncounted(snapshot: &Snapshot, ranges: &[Range<Minute>]) -> Vec<String> {
 fn wanted(chunks: &[ChunkMeta], minutes: &Range<Minute>, grain: Grain) -> Vec<(Piece, Range<Minute>)> {
     // An hour that is being summed for the first time has no chunk of that kind.
     let summed: HashSet<Hour> = chunks.iter().filter(|one| one.kind == ChunkKind::Hour).map(|one| one.hour).collect();
-    let mut wanted = Vec::new();
+    let (mut wanted, mut hours) = (Vec::new(), Vec::new());
     for ChunkMeta { id, kind, hour } in chunks {
         let first = hour.saturating_mul(MINUTES_PER_HOUR);
         let whole = first..first.saturating_add(MINUTES_PER_HOUR);
@@ -276,14 +294,19 @@ fn wanted(chunks: &[ChunkMeta], minutes: &Range<Minute>, grain: Grain) -> Vec<(P
         if part.is_empty() {
             continue;
         }
-        let all = part == whole;
-        let by_hour = grain == Grain::Hour && all && summed.contains(hour);
+        let by_hour = grain == Grain::Hour && part == whole && summed.contains(hour);
         match (kind, grain) {
-            (ChunkKind::Hour, _) if !by_hour => continue,
-            (ChunkKind::Minutes, _) if by_hour => continue,
-            (ChunkKind::Hour, _) | (_, Grain::Minute) => wanted.push(((*id, None), part)),
-            (_, Grain::Hour) => wanted.push(((*id, Some(part.clone())), part)),
+            (ChunkKind::Hour, _) if by_hour => hours.push((*id, part)),
+            (ChunkKind::Minutes, _) if by_hour => {}
+            (ChunkKind::Hour, _) => {}
+            (_, Grain::Minute) => wanted.push((Piece::Chunk(*id), part)),
+            (_, Grain::Hour) => wanted.push((Piece::Minutes(*id, part.clone()), part)),
         }
+    }
+    let (first, last) = (hours.iter().map(|(_, hour)| hour.start).min(), hours.iter().map(|(_, hour)| hour.end).max());
+    if let (Some(first), Some(last)) = (first, last) {
+        let ids = hours.into_iter().map(|(id, _)| id).collect();
+        wanted.push((Piece::Hours(ids), first..last));
     }
     wanted
 }

@@ -176,7 +176,7 @@ impl Sum {
             return vec![NewChunk::new(ChunkKind::Delta, hour, self.rollup)];
         }
         let first = hour.saturating_mul(MINUTES_PER_HOUR);
-        let sum = self.rollup.summed(first..first.saturating_add(MINUTES_PER_HOUR), first);
+        let sum = Rollup::sum(&[&self.rollup], first..first.saturating_add(MINUTES_PER_HOUR));
         vec![NewChunk::new(ChunkKind::Minutes, hour, self.rollup), NewChunk::new(ChunkKind::Hour, hour, sum)]
     }
 }

@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use super::chapters::AHEAD;
 use super::flush::{WriteError, add};
 use super::*;
-use crate::catalog::{PostgresUrl, RollupState, Source};
+use crate::catalog::{Counters, PostgresUrl, RollupState, Source};
 use crate::fault;
 use crate::segment::{Segment, SegmentMeta};
 
@@ -199,8 +199,8 @@ pub(super) async fn watcher(store: Weak<Store>, mut closed: watch::Receiver<bool
     }
 }
 
-/// Number of the newest snapshot, and those that change with the counts.
-type Seen = (i64, (u64, u64));
+/// Number of the newest snapshot, and what changes with the counts.
+type Seen = (i64, Counters);
 
 impl Store {
     /// The newest snapshot and counts that the view holds, after what was looked up; None when that is not known.
