@@ -257,7 +257,10 @@ impl Committed<'_> {
     pub(super) fn count(&self, view: &mut View) {
         let Some(NewCounts { change, ids, version }) = &self.counts else { return };
         let state = Arc::make_mut(&mut view.rollups);
-        state.version = *version;
+        if change.base.is_some() {
+            // Else others may have changed counts that this view does not show yet.
+            state.version = *version;
+        }
         let removed: HashSet<i64> = change.remove.iter().copied().collect();
         state.chunks.retain(|chunk| !removed.contains(&chunk.id));
         let new = ids.iter().zip(&change.add);
