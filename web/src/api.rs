@@ -3,10 +3,10 @@
 pub(crate) mod chain;
 mod chain_json;
 pub(crate) mod data;
-pub(crate) mod graph;
-mod graph_json;
 pub(crate) mod findings;
 mod findings_json;
+pub(crate) mod graph;
+mod graph_json;
 pub(crate) mod json;
 mod log_json;
 pub(crate) mod logs;

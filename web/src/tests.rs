@@ -2,8 +2,8 @@
 
 mod api;
 mod compat;
-mod prometheus;
 mod findings;
+mod prometheus;
 mod services;
 mod sockets;
 mod usage;

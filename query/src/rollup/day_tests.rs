@@ -72,8 +72,12 @@ fn a_day_of_a_hundred_million_spans() {
     let sums: Vec<Arc<Rollup>> =
         (0..HOURS).zip(&hours).map(|(number, hour)| Arc::new(Rollup::sum(&[hour], whole(number)))).collect();
     let sum_bytes: usize = sums.iter().map(|sum| storage::rollup::encode(sum).len()).sum();
-    println!("an hour by minute: {} kB stored, {} MB in memory; its sum: {} kB stored",
-        bytes[0].len() / 1000, hours[0].bytes() / 1_000_000, sum_bytes / sums.len() / 1000);
+    println!(
+        "an hour by minute: {} kB stored, {} MB in memory; its sum: {} kB stored",
+        bytes[0].len() / 1000,
+        hours[0].bytes() / 1_000_000,
+        sum_bytes / sums.len() / 1000
+    );
     let began = Instant::now();
     let decoded = storage::rollup::decode(&bytes[0]).expect("an hour");
     println!("an hour by minute is read in {:?}", began.elapsed());

@@ -100,10 +100,7 @@ pub struct Counters {
 }
 
 /// Applies a change; ids of the new chunks, and the version since.
-pub(super) async fn apply(
-    connection: &mut Connection,
-    change: &RollupChange,
-) -> Result<(Vec<i64>, u64), CatalogError> {
+pub(super) async fn apply(connection: &mut Connection, change: &RollupChange) -> Result<(Vec<i64>, u64), CatalogError> {
     let mut counters = counters(connection).await?;
     if change.base.is_some_and(|base| base != counters.version) {
         return Err(CatalogError::Conflict("others changed the counts".to_owned()));
@@ -150,10 +147,9 @@ fn hash(id: i64, kind: i64, hour: Hour) -> u64 {
 }
 
 pub(super) async fn state(connection: &mut Connection) -> Result<RollupState, CatalogError> {
-    let rows: Vec<(i64, i64, i64)> =
-        sqlx::query_as("SELECT chunk_id, kind, hour FROM clew_rollup ORDER BY chunk_id")
-            .fetch_all(&mut *connection)
-            .await?;
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as("SELECT chunk_id, kind, hour FROM clew_rollup ORDER BY chunk_id")
+        .fetch_all(&mut *connection)
+        .await?;
     let counters = counters(connection).await?;
     let sum = rows.iter().fold(0u64, |sum, (id, kind, hour)| sum.wrapping_add(hash(*id, *kind, *hour)));
     if sum != counters.sum {

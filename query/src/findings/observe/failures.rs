@@ -88,7 +88,8 @@ fn zones(trace: &Trace<'_>, window: &mut Window) {
         }
         let seen = window.seen(Family::Zones, &[zone(caller), zone(callee)]);
         seen.of += 1;
-        if trace.failed(caller) {
+        // What the callee says itself was no matter of the network between them.
+        if trace.failed(caller) && !trace.failed(callee) {
             seen.hit(1, trace.id, [trace.id(caller), trace.id(callee)]);
         }
     }
