@@ -1,15 +1,15 @@
 // Services and the service graph of the seeded shop.
 
-import type { Graph, GraphEdge, GraphNode, OperationList, Quantiles, ServiceList } from '../src/api/types';
+import type { Graph, GraphEdge, GraphNode, Layer, Minutes, OperationList, Quantiles, ServiceList } from '../src/api/types';
 import type { ShopSpan, ShopTrace } from './shop.ts';
 
-function quantiles(durations: number[]): Quantiles {
+export function quantiles(durations: number[]): Quantiles {
   const sorted = durations.sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   return { p50_ns: at(0.5), p95_ns: at(0.95), p99_ns: at(0.99) };
 }
 
-const attribute = (span: ShopSpan, key: string): string[] =>
+export const attribute = (span: ShopSpan, key: string): string[] =>
   span.resource.attributes.filter((item) => item.key === key && item.type === 'string').map((item) => String(item.value));
 
 export function services(traces: ShopTrace[], range: { from: bigint; to: bigint }): ServiceList {
@@ -59,22 +59,41 @@ export function operations(traces: ShopTrace[], service: string): OperationList 
   };
 }
 
-export function graph(traces: ShopTrace[]): Graph {
+export function graph(traces: ShopTrace[], range: { from: bigint; to: bigint }, byOperation = false): Graph {
   const nodes = new Map<string, GraphNode>();
-  const edges = new Map<string, { edge: GraphEdge; client: number[]; server: number[] }>();
+  const edges = new Map<string, { edge: GraphEdge & { paired: number }; client: number[]; server: number[] }>();
   const node = (id: string, name: string, kind: GraphNode['kind']): GraphNode => {
-    const found = nodes.get(id) ?? { id, name, kind, calls: 0, errors: 0 };
+    const found = nodes.get(id) ?? { id, name, kind, calls: 0, errors: 0, layer: kind === 'service' ? layerOf(id) : null };
     nodes.set(id, found);
     return found;
   };
   const add = (source: string, target: string, span: ShopSpan, trace: ShopTrace, server: boolean): void => {
-    const key = `${source} ${target} ${span.protocol}`;
+    const operation = byOperation ? span.operation : null;
+    const key = `${source} ${target} ${span.protocol} ${operation}`;
+    const isAsync = [source, target].some((id) => id.startsWith(':topic:'));
+    const identity = server || isAsync ? 'paired' : target.includes('bank') ? 'inferred' : 'virtual';
     const entry = edges.get(key) ?? {
-      edge: { source, target, protocol: span.protocol, calls: 0, errors: 0, client: null, server: null, outcomes: {}, exemplars: [] },
+      edge: {
+        source,
+        target,
+        protocol: span.protocol,
+        operation,
+        calls: 0,
+        errors: 0,
+        client: null,
+        server: null,
+        outcomes: {},
+        exemplars: [],
+        mode: isAsync ? ('async' as const) : ('sync' as const),
+        identity: identity as 'paired' | 'inferred' | 'virtual',
+        lag: isAsync && source.startsWith(':topic:') ? { p50_ns: 31e6, p95_ns: 88e6, p99_ns: 140e6 } : null,
+        paired: 0,
+      },
       client: [],
       server: [],
     };
     entry.edge.calls += 1;
+    if (server) entry.edge.paired += 1;
     if (span.outcome !== 'ok') entry.edge.outcomes[span.outcome] = (entry.edge.outcomes[span.outcome] ?? 0) + 1;
     if (span.status === 'error') {
       entry.edge.errors += 1;
@@ -92,10 +111,10 @@ export function graph(traces: ShopTrace[]): Graph {
         if (span.status === 'error') own.errors += 1;
         const parent = span.parent_span_id ? byId.get(span.parent_span_id) : undefined;
         if (!span.parent_span_id) {
-          node('user', 'user', 'user').calls += 1;
-          add('user', span.service, span, trace, true);
+          node(':user', 'user', 'user').calls += 1;
+          add(':user', span.service, span, trace, true);
         } else if (parent && span.kind !== 'consumer') add(parent.service, span.service, span, trace, true);
-        else if (parent?.peer) add(`topic:${parent.peer}`, span.service, span, trace, true);
+        else if (parent?.peer) add(`:topic:${parent.peer}`, span.service, span, trace, true);
       }
       if (span.role !== 'exit' || !span.peer) continue;
       const kind =
@@ -107,7 +126,7 @@ export function graph(traces: ShopTrace[]): Graph {
               ? 'external'
               : null;
       if (kind === null) continue;
-      const peer = node(`${kind}:${span.peer}`, span.peer, kind);
+      const peer = node(`:${kind}:${span.peer}`, span.peer, kind);
       peer.calls += 1;
       if (span.status === 'error') peer.errors += 1;
       add(span.service, peer.id, span, trace, false);
@@ -120,6 +139,22 @@ export function graph(traces: ShopTrace[]): Graph {
       client: client.length ? quantiles(client) : null,
       server: server.length ? quantiles(server) : null,
     })),
+    window: minutes(range),
+    exactness: { unpaired: 41, orphans: 23, as_of_ns: String(BigInt(Date.now()) * 1_000_000n) },
     notes: {},
   };
+}
+
+const MINUTE = 60_000_000_000n;
+
+/** The whole minutes inside of a range. */
+export function minutes(range: { from: bigint; to: bigint }): Minutes {
+  return { from_ns: String(((range.from + MINUTE - 1n) / MINUTE) * MINUTE), to_ns: String((range.to / MINUTE) * MINUTE) };
+}
+
+export function layerOf(service: string): Layer {
+  if (service === 'gateway') return 'gateway';
+  if (service === 'order') return 'aggregate';
+  if (service === 'auth' || service === 'notify') return 'platform';
+  return service === 'batch' || service.startsWith('svc-') ? 'other' : 'basic';
 }

@@ -4,7 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
 import type { LogRecord, Skeleton, TraceSummary } from '../src/api/types';
 import { matchLog, matchTrace } from './filter.ts';
-import { graph, operations, services } from './figures.ts';
+import { graph, operations } from './figures.ts';
+import { decide, findingList, findings, NOTHING, withHistory } from './findings.ts';
+import { compare, inventory, serviceDetail } from './governance.ts';
+import { hugeGraph, hugeServices } from './huge.ts';
+import { RULES } from './rules.ts';
 import { makeShop, random, severityOf, type Shop, type ShopTrace } from './shop.ts';
 
 const CSP = "default-src 'self'";
@@ -19,7 +23,11 @@ export function mockApi(): Plugin {
     if (!url.pathname.startsWith('/api/v1')) return next();
     shop ??= makeShop(7, Date.now(), 60, 900);
     const delay = Number(process.env['MOCK_DELAY_MS'] ?? 30);
-    setTimeout(() => answer(url, request, response, process.env['MOCK_EMPTY'] ? { traces: [], logs: [] } : shop!), delay);
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      setTimeout(() => answer(url, request, response, process.env['MOCK_EMPTY'] ? EMPTY : shop!, body), delay);
+    });
   };
   return {
     name: 'mock-api',
@@ -31,6 +39,8 @@ export function mockApi(): Plugin {
     configurePreviewServer: (server) => void server.middlewares.use(handler),
   };
 }
+
+const EMPTY: Shop = { traces: [], logs: [] };
 
 type Reply = unknown;
 class Failure extends Error {
@@ -44,12 +54,11 @@ class Failure extends Error {
   }
 }
 
-function answer(url: URL, request: IncomingMessage, response: ServerResponse, shop: Shop): void {
+function answer(url: URL, request: IncomingMessage, response: ServerResponse, shop: Shop, body: string): void {
   const path = url.pathname.slice('/api/v1'.length);
   try {
     if (path === '/logs/tail') return tail(url, request, response, shop);
-    const body = route(path, url.searchParams, shop);
-    send(response, 200, body);
+    send(response, 200, route(path, url.searchParams, shop, body));
   } catch (error) {
     const failure = error instanceof Failure ? error : new Failure(500, 'internal', String(error));
     send(response, failure.status, {
@@ -62,7 +71,7 @@ function send(response: ServerResponse, status: number, body: Reply): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function route(path: string, query: URLSearchParams, shop: Shop): Reply {
+function route(path: string, query: URLSearchParams, shop: Shop, body: string): Reply {
   const q = query.get('q') ?? '';
   if (q.includes('(((')) throw new Failure(400, 'bad_request', 'expected a term after "("', q.indexOf('(((') + 1);
   const range = bounds(query);
@@ -101,10 +110,33 @@ function route(path: string, query: URLSearchParams, shop: Shop): Reply {
         query,
       );
     }
-    case 'services':
-      return parts[2] === 'operations' ? operations(inRange(), parts[1] ?? '') : services(inRange(), range);
+    case 'services': {
+      const inEnv = query.get('env') === 'staging' ? inRange().filter((_, index) => index % 9 === 0) : inRange();
+      if (query.get('env') === 'huge') return hugeServices();
+      if (parts[2] === 'operations') return operations(inEnv, parts[1] ?? '');
+      if (parts[2] === 'releases') return compare(query);
+      if (parts.length === 1) return inventory(inEnv, range);
+      const detail = serviceDetail(
+        inEnv,
+        shop.logs.filter((log) => within(BigInt(log.time_ns))),
+        parts[1] ?? '',
+        range,
+        query.get('step'),
+      );
+      if (!detail) throw new Failure(404, 'not_found', `no spans of service ${parts[1]} in the window`);
+      return detail;
+    }
     case 'graph':
-      return graph(inRange());
+      return query.get('env') === 'huge' ? hugeGraph() : graph(inRange(), range, query.get('operations') === 'true');
+    case 'findings': {
+      if (parts[1] === 'rules') return { rules: RULES };
+      const known = findings(shop);
+      if (parts.length === 1) return shop.traces.length === 0 ? NOTHING : findingList(known, query);
+      const finding = known.find((item) => item.id === parts[1]);
+      if (!finding) throw new Failure(404, 'not_found', `no finding ${parts[1]}`);
+      if (parts[2] === 'accept' || parts[2] === 'reopen') decide(finding, parts[2], body);
+      return withHistory(finding);
+    }
     case 'tags':
       return parts.length === 1 ? tagKeys(shop, query) : tagValues(shop, parts[1] ?? '', query);
     case 'status':

@@ -6,7 +6,7 @@ import { Redirect, Route, Switch, useSearch } from 'wouter';
 import { ApiError } from './api/client';
 import { I18nProvider, useT } from './i18n';
 import { RangeProvider } from './lib/range-context';
-import { paths, tracePath } from './routes';
+import { paths, serviceOf, tracePath } from './routes';
 import { Boundary } from './shell/Boundary';
 import { Shell } from './shell/Shell';
 import { Bar } from './shell/Bar';
@@ -17,6 +17,8 @@ const TracePage = lazy(() => import('./features/trace/TracePage').then((module) 
 const LogsPage = lazy(() => import('./features/logs/LogsPage').then((module) => ({ default: module.LogsPage })));
 const MapPage = lazy(() => import('./features/map/MapPage').then((module) => ({ default: module.MapPage })));
 const ServicesPage = lazy(() => import('./features/services/ServicesPage').then((module) => ({ default: module.ServicesPage })));
+const ServicePage = lazy(() => import('./features/service/ServicePage').then((module) => ({ default: module.ServicePage })));
+const GovernancePage = lazy(() => import('./features/governance/GovernancePage').then((module) => ({ default: module.GovernancePage })));
 const SqlPage = lazy(() => import('./features/sql/SqlPage').then((module) => ({ default: module.SqlPage })));
 
 const client = new QueryClient({
@@ -47,6 +49,8 @@ export function App() {
                   <Route path={paths.logs} component={LogsPage} />
                   <Route path={paths.map} component={MapPage} />
                   <Route path={paths.services} component={ServicesPage} />
+                  <Route path={paths.service}>{({ id }) => <ServicePage key={id} id={serviceOf(window.location.pathname) ?? id} />}</Route>
+                  <Route path={paths.governance} component={GovernancePage} />
                   <Route path={paths.sql} component={SqlPage} />
                   <Route path="/" component={Home} />
                   <Route component={Missing} />

@@ -10,6 +10,8 @@ export const paths = {
   logs: '/logs',
   map: '/map',
   services: '/services',
+  service: '/services/:id',
+  governance: '/governance',
   sql: '/sql',
 } as const;
 
@@ -19,16 +21,32 @@ export interface RailEntry {
   icon: IconName;
   /** Second key of the `g` sequence. */
   key: string;
+  /** The chosen environment goes along. */
+  env?: true;
 }
 
 export const rail: readonly RailEntry[] = [
   { path: paths.traces, label: 'nav.traces', icon: 'traces', key: 't' },
   { path: paths.logs, label: 'nav.logs', icon: 'logs', key: 'l' },
-  { path: paths.map, label: 'nav.map', icon: 'map', key: 'm' },
-  { path: paths.services, label: 'nav.services', icon: 'services', key: 's' },
+  { path: paths.map, label: 'nav.map', icon: 'map', key: 'm', env: true },
+  { path: paths.services, label: 'nav.services', icon: 'services', key: 's', env: true },
+  { path: paths.governance, label: 'nav.governance', icon: 'governance', key: 'v', env: true },
   { path: paths.sql, label: 'nav.sql', icon: 'sql', key: 'q' },
 ];
 
 export function tracePath(id: string): string {
   return `/traces/${encodeURIComponent(id)}`;
+}
+
+export function servicePath(id: string): string {
+  return `/services/${encodeURIComponent(id)}`;
+}
+
+/** The service that an address names. The router undoes a part of the escapes, so the address bar is asked; null where it is malformed. */
+export function serviceOf(pathname: string): string | null {
+  try {
+    return decodeURIComponent(pathname.slice(paths.services.length + 1));
+  } catch {
+    return null;
+  }
 }

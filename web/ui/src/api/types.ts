@@ -188,6 +188,43 @@ export interface Service {
   versions: string[];
   languages: string[];
   protocols: string[];
+  layer?: Layer | null;
+  layer_source?: 'inferred' | 'file' | null;
+  environments?: string[];
+  namespaces?: string[];
+  instance_list?: InstanceSeen[];
+  version_list?: VersionSeen[];
+  /** Counts of outcomes other than ok. */
+  outcomes?: Record<string, number>;
+  logs?: { count: number; errors: number } | null;
+  autonomy?: Autonomy | null;
+  coverage?: { paired: number | null; orphans: number | null } | null;
+  findings?: { critical: number; warning: number; info: number } | null;
+}
+
+export type Layer = 'gateway' | 'aggregate' | 'basic' | 'platform' | 'other';
+
+export interface InstanceSeen {
+  instance: string;
+  version: string | null;
+  first_ns: string;
+  last_ns: string;
+  spans: number;
+}
+
+export interface VersionSeen {
+  version: string;
+  first_ns: string;
+  last_ns: string;
+  /** Of the spans, 0..1. */
+  share: number;
+}
+
+export interface Autonomy {
+  own_db: string[];
+  shared_db: { database: string; with: string[] }[];
+  lockstep_with: string[];
+  instances_at_once: number | null;
 }
 
 export interface ServiceList {
@@ -199,7 +236,7 @@ export interface OperationList {
   operations: { name: string; kind: string }[];
 }
 
-export type NodeKind = 'service' | 'database' | 'topic' | 'external' | 'user';
+export type NodeKind = 'service' | 'database' | 'topic' | 'external' | 'user' | 'unknown';
 
 export interface Quantiles {
   p50_ns: number;
@@ -213,6 +250,7 @@ export interface GraphNode {
   kind: NodeKind;
   calls: number;
   errors: number;
+  layer?: Layer | null;
 }
 
 export interface GraphEdge {
@@ -225,12 +263,41 @@ export interface GraphEdge {
   server: Quantiles | null;
   /** Counts of outcomes other than ok. */
   outcomes: Record<string, number>;
-  exemplars: { trace_id: string; span_id: string }[];
+  exemplars: Exemplar[];
+  operation?: string | null;
+  mode?: 'sync' | 'async';
+  identity?: 'paired' | 'inferred' | 'virtual';
+  /** Async: from sending to reception. */
+  lag?: Quantiles | null;
+  /** Calls of which both sides are stored. */
+  paired?: number | null;
+}
+
+export interface Exemplar {
+  trace_id: string;
+  span_id: string;
+  time_ns?: string | null;
+  duration_ns?: number | null;
+  error?: boolean | null;
+}
+
+/** The whole minutes that were counted. */
+export interface Minutes {
+  from_ns: string;
+  to_ns: string;
+}
+
+export interface Exactness {
+  unpaired?: number | null;
+  orphans?: number | null;
+  as_of_ns?: string | null;
 }
 
 export interface Graph {
   nodes: GraphNode[];
   edges: GraphEdge[];
+  window?: Minutes | null;
+  exactness?: Exactness | null;
   notes?: Notes;
 }
 

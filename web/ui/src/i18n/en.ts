@@ -1,6 +1,9 @@
 // English texts. `{n|span|spans}` picks a form by the number n; `{n}` inserts it.
 
+import { enGovernance } from './en-governance';
+
 export const en = {
+  ...enGovernance,
   'nav.label': 'Pages',
   'nav.traces': 'Traces',
   'nav.logs': 'Logs',
@@ -254,7 +257,7 @@ export const en = {
   'help.lists': 'Lists',
   'help.trace': 'Trace',
   'help.query': 'Go to the query',
-  'help.goto': 'Go to Traces, Logs, Map, Services, SQL',
+  'help.goto': 'Go to Traces, Logs, Map, Services, Governance, SQL',
   'help.copy': 'Copy a link to this view',
   'help.help': 'This help',
   'help.move': 'Next, previous row',

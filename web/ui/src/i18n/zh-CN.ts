@@ -1,8 +1,10 @@
 // 中文文案。缺一个键，类型检查就不通过。
 
 import type { Key } from './en';
+import { zhGovernance } from './zh-governance';
 
 export const zh: Record<Key, string> = {
+  ...zhGovernance,
   'nav.label': '页面',
   'nav.traces': '链路',
   'nav.logs': '日志',
@@ -256,7 +258,7 @@ export const zh: Record<Key, string> = {
   'help.lists': '列表',
   'help.trace': '链路',
   'help.query': '转到查询框',
-  'help.goto': '转到链路、日志、拓扑、服务、SQL',
+  'help.goto': '转到链路、日志、拓扑、服务、治理、SQL',
   'help.copy': '复制当前视图的链接',
   'help.help': '显示此帮助',
   'help.move': '下一行、上一行',

@@ -41,3 +41,22 @@ export function errorVar(share: number): string {
   if (share < 0.01) return 'var(--control)';
   return share < 0.05 ? 'var(--warn-mark)' : 'var(--error)';
 }
+
+const OUTCOME_VARS: Record<string, string> = {
+  error: 'var(--error)',
+  timeout: 'var(--sev-fatal)',
+  limited: 'var(--warn-mark)',
+  breaker_open: 'var(--hue-2)',
+  shed: 'var(--hue-4)',
+  bulkhead: 'var(--hue-8)',
+  fallback: 'var(--hue-0)',
+  no_instance: 'var(--hue-11)',
+  retry_exhausted: 'var(--hue-9)',
+  denied: 'var(--hue-10)',
+  cancelled: 'var(--rule-strong)',
+};
+
+/** Each outcome keeps its colour on every chart. */
+export function outcomeVar(outcome: string): string {
+  return OUTCOME_VARS[outcome] ?? 'var(--control)';
+}

@@ -81,3 +81,9 @@ export interface TimeState {
   to: string;
 }
 export const timeCodec: Codec<TimeState> = { from: text('now-1h'), to: text('now') };
+
+/** Pages about calls can be narrowed to one deployment environment. */
+export interface EnvState {
+  env: string;
+}
+export const envCodec: Codec<EnvState> = { env: text() };

@@ -9,7 +9,7 @@ const GROUPS: readonly [Key, readonly [string, Key][]][] = [
     'help.everywhere',
     [
       ['/', 'help.query'],
-      ['g t · g l · g m · g s · g q', 'help.goto'],
+      ['g t · g l · g m · g s · g v · g q', 'help.goto'],
       ['r', 'help.refresh'],
       ['y', 'help.copy'],
       ['?', 'help.help'],

@@ -1,13 +1,13 @@
 // The frame: rail on the left, page on the right, keys that work everywhere.
 
 import { useCallback, useEffect, useState, type ReactNode } from 'react';
-import { Link, useLocation } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import { useT } from '../i18n';
 import { copyText } from '../lib/clipboard';
 import { useKeys, type KeyMap } from '../lib/keys';
 import { pageLink } from '../lib/links';
 import { useRange } from '../lib/range-context';
-import { rail } from '../routes';
+import { rail, type RailEntry } from '../routes';
 import { Icon } from '../ui/Icon';
 import { Help } from './Help';
 import { HelpContext } from './help-context';
@@ -25,7 +25,9 @@ export function Shell({ children }: { children: ReactNode }) {
     const timer = setTimeout(() => setToast(false), 1600);
     return () => clearTimeout(timer);
   }, [toast]);
-  const goto: KeyMap = Object.fromEntries(rail.map((entry) => [`g ${entry.key}`, () => navigate(pageLink(entry.path, time))]));
+  const env = new URLSearchParams(useSearch()).get('env');
+  const address = (entry: RailEntry): string => pageLink(entry.path, time, entry.env ? { env } : {});
+  const goto: KeyMap = Object.fromEntries(rail.map((entry) => [`g ${entry.key}`, () => navigate(address(entry))]));
   useKeys({
     ...goto,
     '/': () => document.querySelector<HTMLInputElement>('[data-query]')?.focus(),
@@ -47,7 +49,7 @@ export function Shell({ children }: { children: ReactNode }) {
             {rail.map((entry) => (
               <li key={entry.path}>
                 <Link
-                  href={pageLink(entry.path, time)}
+                  href={address(entry)}
                   className={styles['railLink']}
                   aria-current={path.startsWith(entry.path) ? 'page' : undefined}
                   title={`${t(entry.label)} · g ${entry.key}`}

@@ -7,11 +7,13 @@ import styles from './ui.module.css';
 export function Dialog({
   title,
   closeLabel,
+  wide = false,
   onClose,
   children,
 }: {
   title: string;
   closeLabel: string;
+  wide?: boolean;
   onClose: () => void;
   children: ReactNode;
 }) {
@@ -25,6 +27,7 @@ export function Dialog({
     <dialog
       ref={dialog}
       className={styles['dialog']}
+      data-wide={wide}
       aria-label={title}
       onClose={onClose}
       onClick={(event) => event.target === dialog.current && onClose()}
