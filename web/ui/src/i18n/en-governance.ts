@@ -1,7 +1,7 @@
 // English texts of the pages about services: Map, Services, Service and Governance.
 
 export const enGovernance = {
-  'nav.governance': 'Govern',
+  'nav.governance': 'Governance',
 
   'env.label': 'Environment',
   'env.all': 'all',
@@ -59,6 +59,7 @@ export const enGovernance = {
   'map.tooMany': '{n} nodes are too many to read at once. Shown: {shown}.',
   'map.tooMany.focus': '{name} and what is {depth} {depth|call|calls} away',
   'map.tooMany.groups': 'the namespaces',
+  'map.left': '{n} more {n|node is|nodes are} left out, the least called.',
   'map.cell': 'Cell',
   'map.matrix.caption': 'Callers in rows, callees in columns',
   'map.mode': 'Mode',

@@ -61,6 +61,7 @@ export const zhGovernance: Record<keyof typeof enGovernance, string> = {
   'map.tooMany': '{n} 个节点无法同时看清，当前显示{shown}。',
   'map.tooMany.focus': ' {name} 及其 {depth} 跳以内的节点',
   'map.tooMany.groups': '各命名空间',
+  'map.left': '另有 {n} 个调用最少的节点未显示。',
   'map.cell': '单元格',
   'map.matrix.caption': '行为调用方，列为被调方',
   'map.mode': '方式',

@@ -41,6 +41,8 @@ interface TimeSeriesProps {
   format: (value: number) => string;
   /** The scale reaches at least this. */
   least?: number;
+  /** Values are counts: no tick between two of them. */
+  whole?: boolean;
   markers?: readonly Marker[];
   dots?: readonly Dot[];
   hover: number | null;
@@ -63,7 +65,8 @@ export function TimeSeries(props: TimeSeriesProps) {
   const dotted = Math.max(0, ...(props.dots ?? []).map((dot) => dot.value ?? 0));
   const tallest =
     kind === 'bars' ? highest([sums(series.map((item) => item.values))]) : Math.max(highest(series.map((item) => item.values)), dotted);
-  const most = roundUp(Math.max(tallest, props.least ?? 0));
+  const reach = roundUp(Math.max(tallest, props.least ?? 0));
+  const most = props.whole ? Math.ceil(reach / 2) * 2 : reach;
   const y = linear([0, most], [height - BOTTOM, TOP]);
   const inside = (px: number): number => clamp(x.invert(px), 0, steps);
   const drag = useDrag(

@@ -1,9 +1,8 @@
 // The concepts of governance at a glance. A cell without findings says what that rests on.
 
 import { useT } from '../../i18n';
-import type { Concept } from '../../parts/findings';
 import { FindingCounts } from '../../parts/figures';
-import { worst, SEVERITIES } from '../../parts/findings';
+import { SEVERITIES, worst, type Concept } from '../../parts/findings';
 import type { ConceptCell } from './model';
 import styles from './governance.module.css';
 

@@ -2,6 +2,7 @@
 
 import { useT } from '../../i18n';
 import { count, duration, percent, rate } from '../../lib/format';
+import { OutcomeChips } from '../../parts/figures';
 import type { MapModel } from './model';
 import styles from './map.module.css';
 
@@ -16,6 +17,8 @@ export function EdgeTable({ model, selected, onSelect }: { model: MapModel; sele
             <th scope="col">{t('map.source')}</th>
             <th scope="col">{t('map.target')}</th>
             <th scope="col">{t('map.protocol')}</th>
+            <th scope="col">{t('map.mode')}</th>
+            <th scope="col">{t('map.identity')}</th>
             <th scope="col" data-number>
               {t('map.calls')}
             </th>
@@ -31,6 +34,7 @@ export function EdgeTable({ model, selected, onSelect }: { model: MapModel; sele
             <th scope="col" data-number>
               {t('map.server')} p95
             </th>
+            <th scope="col">{t('map.outcomes')}</th>
           </tr>
         </thead>
         <tbody>
@@ -45,6 +49,8 @@ export function EdgeTable({ model, selected, onSelect }: { model: MapModel; sele
                 </td>
                 <td>{name(edge.target)}</td>
                 <td>{edge.protocol ?? '–'}</td>
+                <td>{edge.mode ? t(`map.mode.${edge.mode}`) : '–'}</td>
+                <td>{edge.identity ? t(`map.identity.${edge.identity}`) : '–'}</td>
                 <td data-number>{count(edge.calls)}</td>
                 <td data-number>{rate(edge.rate)}</td>
                 <td data-number data-bad={edge.share >= 0.05}>
@@ -52,6 +58,9 @@ export function EdgeTable({ model, selected, onSelect }: { model: MapModel; sele
                 </td>
                 <td data-number>{edge.client ? duration(edge.client.p95_ns) : '–'}</td>
                 <td data-number>{edge.server ? duration(edge.server.p95_ns) : '–'}</td>
+                <td>
+                  <OutcomeChips outcomes={edge.outcomes} most={3} />
+                </td>
               </tr>
             ))}
         </tbody>

@@ -1,15 +1,20 @@
 // One shape for each kind of node, so that colour is never the only difference.
 
-import type { GraphNode, NodeKind } from '../../api/types';
+import type { FindingSeverity } from '../../api/governance';
+import type { NodeKind } from '../../api/types';
 import { useT } from '../../i18n';
 import { hueOf, hueVar } from '../../lib/color';
 import { percent, rate } from '../../lib/format';
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from './layout';
+import type { MapNode } from './model';
 import styles from './map.module.css';
 
 interface NodeShapeProps {
-  node: GraphNode;
+  node: MapNode;
   at: Point;
+  /** Zoom of the drawing: text never gets smaller than 11 pixels on the screen. */
+  zoom: number;
+  findings: { count: number; worst: FindingSeverity | null };
   seconds: number;
   selected: boolean;
   dim: boolean;
@@ -17,13 +22,19 @@ interface NodeShapeProps {
   onSelect: (id: string) => void;
 }
 
-const NAME_LENGTH = 19;
+const NAME_SIZE = 12.5;
+const LEAST_PIXELS = 11;
+/** Of a letter's height: how wide letters are, on the average. */
+const LETTER = 0.57;
+const FIGURES_FROM = 0.78;
 
-export function NodeShape({ node, at, seconds, selected, dim, onHover, onSelect }: NodeShapeProps) {
+export function NodeShape({ node, at, zoom, findings, seconds, selected, dim, onHover, onSelect }: NodeShapeProps) {
   const t = useT();
   const share = node.calls === 0 ? 0 : node.errors / node.calls;
-  const kind = t(`map.kind.${node.kind}`);
-  const name = node.name.length > NAME_LENGTH ? `${node.name.slice(0, NAME_LENGTH - 1)}…` : node.name;
+  const kind = node.members === undefined ? t(`map.kind.${node.kind}`) : t('map.group');
+  const figures = zoom >= FIGURES_FROM;
+  const size = Math.min(NODE_HEIGHT * 0.6, Math.max(NAME_SIZE, LEAST_PIXELS / zoom));
+  const found = findings.count > 0 ? t('findings.count', { n: findings.count }) : '';
   return (
     <g
       data-hit
@@ -32,7 +43,7 @@ export function NodeShape({ node, at, seconds, selected, dim, onHover, onSelect 
       data-dim={dim}
       tabIndex={0}
       role="button"
-      aria-label={`${kind} ${node.name}, ${rate(node.calls / seconds)}, ${percent(share)}`}
+      aria-label={[`${kind} ${node.name}`, rate(node.calls / seconds), percent(share), found].filter(Boolean).join(', ')}
       transform={`translate(${at.x - NODE_WIDTH / 2} ${at.y - NODE_HEIGHT / 2})`}
       onPointerEnter={() => onHover(node.id)}
       onPointerLeave={() => onHover('')}
@@ -40,18 +51,56 @@ export function NodeShape({ node, at, seconds, selected, dim, onHover, onSelect 
       onKeyDown={(event) => event.key === 'Enter' && onSelect(node.id)}
     >
       <title>{`${kind}: ${node.name}`}</title>
+      {node.members !== undefined && <rect className={styles['outline']} x="5" y="-5" width={NODE_WIDTH} height={NODE_HEIGHT} rx="5" />}
       <Outline kind={node.kind} />
       {node.kind === 'service' && (
         <rect x="0.5" y="7" width="4" height={NODE_HEIGHT - 14} rx="1.5" style={{ fill: hueVar(hueOf(node.name)) }} />
       )}
-      <text x={18} y={18} className={styles['nodeName']}>
-        {name}
+      <text
+        x={figures ? 18 : 12}
+        y={figures ? 18 : NODE_HEIGHT / 2 + size * 0.36}
+        className={styles['nodeName']}
+        style={{ fontSize: size }}
+      >
+        {cut(node.name, NODE_WIDTH - (figures ? 32 : 20), size)}
       </text>
-      <text x={18} y={33} className={styles['nodeFigures']}>
-        {rate(node.calls / seconds)}
-        {share > 0 && (
-          <tspan style={share >= 0.01 ? { fill: share >= 0.05 ? 'var(--error)' : 'var(--warn)' } : undefined}> · {percent(share)}</tspan>
-        )}
+      {figures && (
+        <text x={18} y={33} className={styles['nodeFigures']}>
+          {rate(node.calls / seconds)}
+          {share > 0 && (
+            <tspan style={share >= 0.01 ? { fill: share >= 0.05 ? 'var(--error)' : 'var(--warn)' } : undefined}> · {percent(share)}</tspan>
+          )}
+        </text>
+      )}
+      {figures && (node.members !== undefined || node.layer) && (
+        <text x={NODE_WIDTH - 10} y={33} textAnchor="end" className={styles['nodeLayer']}>
+          {node.members !== undefined ? t('map.groupOf', { n: node.members }) : node.layer ? t(`layer.${node.layer}`) : ''}
+        </text>
+      )}
+      {findings.worst && <Badge count={findings.count} severity={findings.worst} zoom={zoom} />}
+    </g>
+  );
+}
+
+/** Cuts a name to a width; letters of Chinese and the like are twice as wide. */
+function cut(name: string, width: number, size: number): string {
+  let used = 0;
+  let end = 0;
+  for (const letter of name) {
+    used += size * ((letter.codePointAt(0) ?? 0) > 0x2e7f ? 1 : LETTER);
+    if (used > width) return `${name.slice(0, Math.max(1, end - 1))}…`;
+    end += letter.length;
+  }
+  return name;
+}
+
+function Badge({ count, severity, zoom }: { count: number; severity: FindingSeverity; zoom: number }) {
+  const scale = Math.max(1, 0.8 / zoom);
+  return (
+    <g className={styles['badge']} data-severity={severity} transform={`translate(${NODE_WIDTH - 8} 0) scale(${scale})`}>
+      {severity === 'critical' ? <path d="M0 -10.500 11 8H-11z" /> : <circle r="8.500" />}
+      <text y={severity === 'critical' ? 5.5 : 3.8} textAnchor="middle">
+        {count}
       </text>
     </g>
   );
@@ -75,6 +124,8 @@ function Outline({ kind }: { kind: NodeKind }) {
       return <path {...common} d={`M10 0H${w}L${w - 10} ${h}H0Z`} />;
     case 'external':
       return <path {...common} strokeDasharray="4 3" d={`M10 0H${w - 10}L${w} ${h / 2}L${w - 10} ${h}H10L0 ${h / 2}Z`} />;
+    case 'unknown':
+      return <rect {...common} strokeDasharray="2 3" width={w} height={h} rx={h / 2} />;
     case 'user':
       return <rect {...common} width={w} height={h} rx={h / 2} />;
     default:

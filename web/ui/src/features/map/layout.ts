@@ -8,6 +8,8 @@
 export interface LayoutInput {
   nodes: readonly string[];
   edges: readonly { source: string; target: string }[];
+  /** Closer together: for graphs that would not fit otherwise. */
+  dense?: boolean;
 }
 
 export interface Point {
@@ -25,8 +27,8 @@ export interface Layout {
 
 export const NODE_WIDTH = 160;
 export const NODE_HEIGHT = 44;
-const LAYER_GAP = 124;
-const ROW_GAP = 30;
+const LAYER_GAP = { wide: 124, dense: 84 };
+const ROW_GAP = { wide: 30, dense: 12 };
 const WAYPOINT_HEIGHT = 14;
 const SWEEPS = 12;
 /** Vertices times sweeps stay below this: a tangle of cycles gets fewer sweeps, not a page that hangs. */
@@ -61,8 +63,9 @@ export function layout(input: LayoutInput): Layout {
   }));
   const chains = acyclic.map((edge) => (edge ? connect(vertices, edge[0], edge[1]) : []));
   const rows = order(vertices);
-  place(vertices, rows);
-  return result(ids, pairs, vertices, chains);
+  const dense = input.dense ? 'dense' : 'wide';
+  place(vertices, rows, ROW_GAP[dense]);
+  return result(ids, pairs, vertices, chains, LAYER_GAP[dense]);
 }
 
 type Pair = readonly [number, number];
@@ -202,30 +205,30 @@ function add(tree: Int32Array, place: number): void {
   for (let at = place + 1; at < tree.length; at += at & -at) tree[at] = (tree[at] ?? 0) + 1;
 }
 
-function place(vertices: Vertex[], rows: number[][]): void {
+function place(vertices: Vertex[], rows: number[][], rowGap: number): void {
   for (const row of rows) {
     let y = 0;
     for (const index of row) {
       const vertex = vertices[index]!;
       vertex.y = y + vertex.height / 2;
-      y += vertex.height + ROW_GAP;
+      y += vertex.height + rowGap;
     }
     for (const index of row) vertices[index]!.y -= y / 2;
   }
   const sweeps = sweepsFor(vertices);
   for (let sweep = 0; sweep < sweeps; sweep += 1) {
-    for (const row of sweep % 2 === 0 ? rows : [...rows].reverse()) relax(vertices, row);
+    for (const row of sweep % 2 === 0 ? rows : [...rows].reverse()) relax(vertices, row, rowGap);
   }
 }
 
 /** Moves the nodes of a layer to where their neighbours want them, then apart again, keeping the order. */
-function relax(vertices: Vertex[], row: number[]): void {
+function relax(vertices: Vertex[], row: number[], rowGap: number): void {
   const wanted = row.map((index) => {
     const vertex = vertices[index]!;
     const near = [...vertex.up, ...vertex.down];
     return near.length === 0 ? vertex.y : near.reduce((sum, other) => sum + vertices[other]!.y, 0) / near.length;
   });
-  const gap = (a: number, b: number): number => (vertices[a]!.height + vertices[b]!.height) / 2 + ROW_GAP;
+  const gap = (a: number, b: number): number => (vertices[a]!.height + vertices[b]!.height) / 2 + rowGap;
   const down = [...wanted];
   for (let at = 1; at < row.length; at += 1) down[at] = Math.max(wanted[at]!, down[at - 1]! + gap(row[at - 1]!, row[at]!));
   const up = [...wanted];
@@ -234,14 +237,14 @@ function relax(vertices: Vertex[], row: number[]): void {
   row.forEach((index, at) => (vertices[index]!.y = (down[at]! + up[at]!) / 2));
 }
 
-function result(ids: string[], pairs: readonly Pair[], vertices: Vertex[], chains: number[][]): Layout {
+function result(ids: string[], pairs: readonly Pair[], vertices: Vertex[], chains: number[][], layerGap: number): Layout {
   let [top, bottom, layers] = [Infinity, -Infinity, 0];
   for (const vertex of vertices) {
     top = Math.min(top, vertex.y - vertex.height / 2);
     bottom = Math.max(bottom, vertex.y + vertex.height / 2);
     layers = Math.max(layers, vertex.layer);
   }
-  const x = (layer: number): number => layer * (NODE_WIDTH + LAYER_GAP) + NODE_WIDTH / 2;
+  const x = (layer: number): number => layer * (NODE_WIDTH + layerGap) + NODE_WIDTH / 2;
   const point = (vertex: number): Point => ({ x: x(vertices[vertex]?.layer ?? 0), y: (vertices[vertex]?.y ?? 0) - top });
   const edges = pairs.map(([source, target], at) => {
     const chain = chains[at] ?? [];

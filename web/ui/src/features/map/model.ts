@@ -11,8 +11,13 @@ export interface MapEdge extends GraphEdge {
   p95: number | null;
 }
 
+export interface MapNode extends GraphNode {
+  /** Of a namespace that stands for its services: how many. */
+  members?: number;
+}
+
 export interface MapModel {
-  nodes: ReadonlyMap<string, GraphNode>;
+  nodes: ReadonlyMap<string, MapNode>;
   edges: readonly MapEdge[];
   isolated: readonly string[];
   seconds: number;
@@ -20,20 +25,39 @@ export interface MapModel {
 
 export function buildMap(graph: Graph, services: readonly string[], seconds: number): MapModel {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
-  const edges = graph.edges
-    .map((edge) => ({
-      ...edge,
-      key: edgeKey(edge),
-      share: edge.calls === 0 ? 0 : edge.errors / edge.calls,
-      rate: edge.calls / Math.max(1, seconds),
-      p95: (edge.server ?? edge.client)?.p95_ns ?? null,
-    }))
-    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const edges = unique(graph.edges.map((edge) => toMapEdge(edge, edgeKey(edge), seconds)));
   const joined = new Set(edges.flatMap((edge) => [edge.source, edge.target]));
   const isolated = [...new Set([...services, ...graph.nodes.filter((node) => node.kind === 'service').map((node) => node.id)])]
     .filter((id) => !joined.has(id))
     .sort();
   return { nodes: new Map([...nodes].filter(([id]) => joined.has(id))), edges, isolated, seconds };
+}
+
+export function toMapEdge(edge: GraphEdge, key: string, seconds: number): MapEdge {
+  return {
+    ...edge,
+    key,
+    share: edge.calls === 0 ? 0 : edge.errors / edge.calls,
+    rate: edge.calls / Math.max(1, seconds),
+    p95: (edge.server ?? edge.client)?.p95_ns ?? null,
+  };
+}
+
+/** In order of their keys; edges that differ in mode or identity alone get a number. */
+function unique(edges: MapEdge[]): MapEdge[] {
+  const seen = new Map<string, number>();
+  return edges
+    .map((edge) => {
+      const times = (seen.get(edge.key) ?? 0) + 1;
+      seen.set(edge.key, times);
+      return times === 1 ? edge : { ...edge, key: `${edge.key}#${times}` };
+    })
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** The edge that an address names; links from elsewhere may leave out the protocol. */
+export function edgeNamed(edges: readonly MapEdge[], name: string): MapEdge | undefined {
+  return edges.find((edge) => edge.key === name) ?? edges.find((edge) => edge.key.startsWith(`${name}|`));
 }
 
 export function edgeKey(edge: Pick<GraphEdge, 'source' | 'target' | 'protocol'>): string {

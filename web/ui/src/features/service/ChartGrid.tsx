@@ -106,11 +106,12 @@ function Grid({ detail, model }: { detail: ServiceDetail; model: Charts }) {
           label={t('service.outcomesOverTime')}
           series={outcomes}
           format={compact}
+          whole
           empty={t('service.allOk')}
         />
       </Chart>
       <Chart title={t('service.releaseShare')} legend={releases}>
-        <TimeSeries {...shared} kind="bars" label={t('service.releaseShare')} series={releases} format={compact} />
+        <TimeSeries {...shared} kind="bars" label={t('service.releaseShare')} series={releases} format={compact} whole />
       </Chart>
       <Chart title={`${t('service.instances')} ${t('service.instances.at')}`}>
         <TimeSeries
@@ -119,6 +120,7 @@ function Grid({ detail, model }: { detail: ServiceDetail; model: Charts }) {
           label={t('service.instances')}
           series={one(t('service.instances'), model.instances, 'var(--control)')}
           format={count}
+          whole
           least={2}
         />
       </Chart>

@@ -1,24 +1,16 @@
-// The figures of the whole window, and the ways onward.
+// The figures of the whole window.
 
 import type { ReactNode } from 'react';
-import { Link } from 'wouter';
 import type { ServiceDetail } from '../../api/governance';
 import { useT } from '../../i18n';
 import { count, duration, percent, rate } from '../../lib/format';
-import { pageLink } from '../../lib/links';
-import { useRange } from '../../lib/range-context';
 import { ExactnessLine, OutcomeChips } from '../../parts/figures';
-import { quote } from '../../query/terms';
-import { paths } from '../../routes';
-import { Icon } from '../../ui/Icon';
 import styles from './service.module.css';
 
-export function Header({ detail, env }: { detail: ServiceDetail; env: string }) {
+export function Header({ detail }: { detail: ServiceDetail }) {
   const t = useT();
-  const { time } = useRange();
   const { service } = detail;
   const called = service.calls > 0;
-  const q = `service:${quote(service.id)}`;
   return (
     <header className={styles['header']}>
       <dl className={styles['figures']}>
@@ -43,20 +35,9 @@ export function Header({ detail, env }: { detail: ServiceDetail; env: string }) 
           {service.coverage?.paired === null || service.coverage?.paired === undefined ? '–' : percent(service.coverage.paired)}
         </Figure>
       </dl>
-      <div className={styles['onward']}>
-        <p>
-          <Link href={pageLink(paths.traces, time, { q })}>
-            <Icon name="traces" size={14} /> {t('map.openTraces')}
-          </Link>
-          <Link href={pageLink(paths.logs, time, { q })}>
-            <Icon name="logs" size={14} /> {t('map.openLogs')}
-          </Link>
-          <Link href={pageLink(paths.map, time, { env, focus: service.id, sel: service.id })}>
-            <Icon name="map" size={14} /> {t('service.onMap')}
-          </Link>
-        </p>
+      <span className={styles['exact']}>
         <ExactnessLine window={detail.window} />
-      </div>
+      </span>
     </header>
   );
 }

@@ -48,7 +48,8 @@ export function Releases({ detail, onCompare }: { detail: ServiceDetail; onCompa
                 />
               </span>
               <span className={styles['when']}>
-                {day(release.first_ns).slice(5)} {clock(release.first_ns).slice(0, 5)} – {clock(release.last_ns).slice(0, 5)}
+                {day(release.first_ns) === day(release.last_ns) ? '' : `${day(release.first_ns).slice(5)} `}
+                {clock(release.first_ns).slice(0, 5)} – {clock(release.last_ns).slice(0, 5)}
               </span>
               {before ? (
                 <button

@@ -14,9 +14,11 @@ import { LayerBadge } from '../../parts/figures';
 import { ServiceTag } from '../../parts/ServiceTag';
 import { ErrorState, Loading, Message, NotesView } from '../../parts/states';
 import { useFindings } from '../../parts/use-findings';
+import { quote } from '../../query/terms';
 import { rangeParams } from '../../query/use-suggestions';
 import { paths } from '../../routes';
 import { Bar } from '../../shell/Bar';
+import { Icon } from '../../ui/Icon';
 import { Autonomy } from './Autonomy';
 import { ChartGrid } from './ChartGrid';
 import { Compare } from './Compare';
@@ -46,6 +48,7 @@ export function ServicePage({ id }: { id: string }) {
   const detail = answer.data;
   const missing = answer.error instanceof ApiError && answer.error.status === 404;
   const env = state.env;
+  const q = `service:${quote(id)}`;
   const heading = useMemo(
     () => (
       <span className={styles['path']}>
@@ -60,6 +63,17 @@ export function ServicePage({ id }: { id: string }) {
     <>
       <Bar title={id} heading={heading} withTime busy={answer.isFetching}>
         {detail && <LayerBadge layer={detail.service.layer} source={detail.service.layer_source} />}
+        <nav className={styles['onward']} aria-label={id}>
+          <Link href={pageLink(paths.traces, time, { q })}>
+            <Icon name="traces" size={14} /> {t('map.openTraces')}
+          </Link>
+          <Link href={pageLink(paths.logs, time, { q })}>
+            <Icon name="logs" size={14} /> {t('map.openLogs')}
+          </Link>
+          <Link href={pageLink(paths.map, time, { env, focus: id, sel: id })}>
+            <Icon name="map" size={14} /> {t('nav.map')}
+          </Link>
+        </nav>
         <EnvSelect value={env} onChange={(next) => patch({ env: next })} />
       </Bar>
       <NotesView notes={[detail?.notes]} />
@@ -72,7 +86,7 @@ export function ServicePage({ id }: { id: string }) {
       {answer.isError && !missing && !detail && <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />}
       {detail && !missing && (
         <div className={styles['page']}>
-          <Header detail={detail} env={env} />
+          <Header detail={detail} />
           <ChartGrid detail={detail} table={state.table} onTable={(table) => patch({ table }, { replace: true })} />
           <div className={styles['columns']}>
             <div>
