@@ -67,7 +67,7 @@ export function graph(traces: ShopTrace[], range: { from: bigint; to: bigint }, 
     nodes.set(id, found);
     return found;
   };
-  const add = (source: string, target: string, span: ShopSpan, trace: ShopTrace, server: boolean): void => {
+  const add = (source: string, target: string, span: ShopSpan, trace: ShopTrace, server: boolean, client?: ShopSpan): void => {
     const operation = byOperation ? span.operation : null;
     const key = `${source} ${target} ${span.protocol} ${operation}`;
     const isAsync = [source, target].some((id) => id.startsWith(':topic:'));
@@ -100,6 +100,7 @@ export function graph(traces: ShopTrace[], range: { from: bigint; to: bigint }, 
       if (entry.edge.exemplars.length < 5) entry.edge.exemplars.push({ trace_id: trace.id, span_id: span.span_id });
     }
     (server ? entry.server : entry.client).push(span.duration_ns);
+    if (client) entry.client.push(client.duration_ns);
     edges.set(key, entry);
   };
   for (const trace of traces.filter((candidate) => candidate.spans.length < 1000 && candidate.spans[0]!.service === 'gateway')) {
@@ -113,7 +114,7 @@ export function graph(traces: ShopTrace[], range: { from: bigint; to: bigint }, 
         if (!span.parent_span_id) {
           node(':user', 'user', 'user').calls += 1;
           add(':user', span.service, span, trace, true);
-        } else if (parent && span.kind !== 'consumer') add(parent.service, span.service, span, trace, true);
+        } else if (parent && span.kind !== 'consumer') add(parent.service, span.service, span, trace, true, parent);
         else if (parent?.peer) add(`:topic:${parent.peer}`, span.service, span, trace, true);
       }
       if (span.role !== 'exit' || !span.peer) continue;

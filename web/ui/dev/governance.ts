@@ -14,11 +14,18 @@ const MYSQL_USERS = ['order', 'inventory'];
 
 export function inventory(traces: ShopTrace[], range: Range): ServiceList {
   const list = services(traces, range);
-  return { ...list, services: list.services.map((service) => enrich(service, traces)) };
+  const spans = new Map<string, ShopSpan[]>();
+  for (const trace of traces) {
+    for (const span of trace.spans) {
+      const known = spans.get(span.service);
+      if (known) known.push(span);
+      else spans.set(span.service, [span]);
+    }
+  }
+  return { ...list, services: list.services.map((service) => enrich(service, spans.get(service.id) ?? [])) };
 }
 
-function enrich(service: Service, traces: ShopTrace[]): Service {
-  const spans = traces.flatMap((trace) => trace.spans.filter((span) => span.service === service.id));
+function enrich(service: Service, spans: ShopSpan[]): Service {
   const entries = spans.filter((span) => span.role === 'entry');
   const outcomes = count(entries.filter((span) => span.outcome !== 'ok').map((span) => span.outcome));
   const shared = MYSQL_USERS.includes(service.id)

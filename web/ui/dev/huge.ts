@@ -15,7 +15,7 @@ export function hugeGraph(): Graph {
   const nodes = new Map<string, GraphNode>();
   const edges: GraphEdge[] = [];
   const node = (id: string, kind: GraphNode['kind'], layer: Layer | null): void => {
-    if (!nodes.has(id)) nodes.set(id, { id, name: id.replace(/^:\w+:/, ''), kind, calls: 0, errors: 0, layer });
+    if (!nodes.has(id)) nodes.set(id, { id, name: id.replace(/^:(?:\w+:)?/, ''), kind, calls: 0, errors: 0, layer });
   };
   const add = (source: string, target: string, protocol: string, virtual: boolean): void => {
     const calls = Math.floor(20 + rand() ** 4 * 90_000);

@@ -9,13 +9,15 @@ interface SelectProps {
   value: string;
   disabled?: boolean;
   title?: string | undefined;
+  /** Narrows what is shown, so that it stands out; by default whenever something is chosen. */
+  set?: boolean;
   onChange: (value: string) => void;
   children: ReactNode;
 }
 
-export function Select({ label, value, disabled = false, title, onChange, children }: SelectProps) {
+export function Select({ label, value, disabled = false, title, set = value !== '', onChange, children }: SelectProps) {
   return (
-    <label className={`${styles['select']} ${value === '' ? '' : styles['selectSet']}`} title={title}>
+    <label className={`${styles['select']} ${set ? styles['selectSet'] : ''}`} title={title}>
       <span className={styles['selectLabel']}>{label}</span>
       <select value={value} disabled={disabled} onChange={(event) => onChange(event.target.value)}>
         {children}

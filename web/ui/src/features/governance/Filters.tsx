@@ -21,7 +21,12 @@ export function Filters({ state, findings, rules, onChange }: FiltersProps) {
   const services = [...new Set([...servicesOf(findings), ...(state.service ? [state.service] : [])])].sort();
   return (
     <div className={styles['filters']}>
-      <Select label={t('gov.state')} value={state.state} onChange={(value) => onChange({ state: value as GovernanceState['state'] })}>
+      <Select
+        label={t('gov.state')}
+        value={state.state}
+        set={state.state !== 'open'}
+        onChange={(value) => onChange({ state: value as GovernanceState['state'] })}
+      >
         {STATES.map((name) => (
           <option key={name} value={name}>
             {t(`gov.state.${name}`)}

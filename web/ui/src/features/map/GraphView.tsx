@@ -8,7 +8,7 @@ import { duration, percent, rate } from '../../lib/format';
 import { useSize } from '../../lib/use-size';
 import { Loading } from '../../parts/states';
 import { IconButton } from '../../ui/Button';
-import { NODE_HEIGHT, NODE_WIDTH, type Layout, type Point } from './layout';
+import { NODE_HEIGHT, NODE_WIDTH, stretched, type Layout, type Point } from './layout';
 import { along, curve, edgeWidth, labelledAtTarget, type MapEdge, type MapModel } from './model';
 import { worstOf, type Overlay } from './overlay';
 import { NodeShape } from './NodeShape';
@@ -38,10 +38,11 @@ export function GraphView({ model, overlay, selected, onSelect }: GraphViewProps
   return placed ? <Drawing model={model} overlay={overlay} placed={placed} selected={selected} onSelect={onSelect} /> : <Loading />;
 }
 
-function Drawing({ model, overlay, placed, selected, onSelect }: GraphViewProps & { placed: Layout }) {
+function Drawing({ model, overlay, placed: raw, selected, onSelect }: GraphViewProps & { placed: Layout }) {
   const t = useT();
   const host = useRef<HTMLDivElement>(null);
   const box = useSize(host);
+  const placed = useMemo(() => stretched(raw, box), [raw, box]);
   const { transform, onPointerDown, zoomBy, reset } = usePanZoom(host, placed, box);
   const [hover, setHover] = useState('');
   const focus = hover || selected;

@@ -34,6 +34,7 @@ export function NodeShape({ node, at, zoom, findings, seconds, selected, dim, on
   const kind = node.members === undefined ? t(`map.kind.${node.kind}`) : t('map.group');
   const figures = zoom >= FIGURES_FROM;
   const size = Math.min(NODE_HEIGHT * 0.6, Math.max(NAME_SIZE, LEAST_PIXELS / zoom));
+  const lower = node.kind === 'database' ? 2.5 : 0;
   const found = findings.count > 0 ? t('findings.count', { n: findings.count }) : '';
   return (
     <g
@@ -58,16 +59,16 @@ export function NodeShape({ node, at, zoom, findings, seconds, selected, dim, on
       )}
       <text
         x={figures ? 18 : 12}
-        y={figures ? 18 : NODE_HEIGHT / 2 + size * 0.36}
+        y={lower + (figures ? 18 : NODE_HEIGHT / 2 + size * 0.36)}
         className={styles['nodeName']}
         style={{ fontSize: size }}
       >
         {cut(node.name, NODE_WIDTH - (figures ? 32 : 20), size)}
       </text>
       {figures && (
-        <text x={18} y={33} className={styles['nodeFigures']}>
+        <text x={18} y={lower + 33} className={styles['nodeFigures']}>
           {rate(node.calls / seconds)}
-          {share > 0 && (
+          {share > 0 && node.members === undefined && (
             <tspan style={share >= 0.01 ? { fill: share >= 0.05 ? 'var(--error)' : 'var(--warn)' } : undefined}> · {percent(share)}</tspan>
           )}
         </text>

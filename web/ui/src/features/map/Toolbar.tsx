@@ -27,13 +27,23 @@ export function Toolbar({ state, nodes, graph, focused, onChange }: ToolbarProps
     <div className={styles['toolbar']}>
       <Focus key={state.focus} value={state.focus} nodes={nodes} onChange={(focus) => onChange({ focus, ns: '' })} />
       {focused && (
-        <Select label={t('map.depth')} value={state.depth} onChange={(depth) => onChange({ depth: depth as MapState['depth'] })}>
+        <Select
+          label={t('map.depth')}
+          value={state.depth}
+          set={false}
+          onChange={(depth) => onChange({ depth: depth as MapState['depth'] })}
+        >
           {['1', '2', '3'].map((depth) => (
             <option key={depth}>{depth}</option>
           ))}
         </Select>
       )}
-      <Select label={t('map.scope')} value={state.scope} onChange={(scope) => onChange({ scope: scope as MapState['scope'] })}>
+      <Select
+        label={t('map.scope')}
+        value={state.scope}
+        set={state.scope !== 'all'}
+        onChange={(scope) => onChange({ scope: scope as MapState['scope'] })}
+      >
         {(['all', 'app', 'infra'] as const).map((scope) => (
           <option key={scope} value={scope}>
             {t(`map.scope.${scope}`)}

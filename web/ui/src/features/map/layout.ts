@@ -25,9 +25,9 @@ export interface Layout {
   height: number;
 }
 
-export const NODE_WIDTH = 160;
+export const NODE_WIDTH = 172;
 export const NODE_HEIGHT = 44;
-const LAYER_GAP = { wide: 124, dense: 84 };
+const LAYER_GAP = { wide: 124, dense: 68 };
 const ROW_GAP = { wide: 30, dense: 12 };
 const WAYPOINT_HEIGHT = 14;
 const SWEEPS = 12;
@@ -257,5 +257,23 @@ function result(ids: string[], pairs: readonly Pair[], vertices: Vertex[], chain
     edges,
     width: ids.length === 0 ? 0 : x(layers) + NODE_WIDTH / 2,
     height: ids.length === 0 ? 0 : bottom - top,
+  };
+}
+
+const MOST_STRETCH = 2.2;
+
+/** Moves the rows apart until the drawing has the shape of its box, so that it can be larger. Nodes keep their size. */
+export function stretched(placed: Layout, box: { width: number; height: number }): Layout {
+  if (placed.height <= NODE_HEIGHT || box.width === 0 || placed.width === 0) return placed;
+  const wanted = (placed.width * box.height) / box.width;
+  // In steps, so that a small change of the window moves nothing.
+  const factor = Math.floor(Math.min(MOST_STRETCH, wanted / placed.height) * 5) / 5;
+  if (factor <= 1) return placed;
+  const move = (point: Point): Point => ({ x: point.x, y: point.y * factor });
+  return {
+    nodes: Object.fromEntries(Object.entries(placed.nodes).map(([id, point]) => [id, move(point)])),
+    edges: placed.edges.map((points) => points.map(move)),
+    width: placed.width,
+    height: placed.height * factor,
   };
 }

@@ -37,7 +37,7 @@ export function Compare({ id, versions, base, head, params, onChoose, onClose }:
   const found = answer.data;
   const [from, to] = [base || found?.base.version || '', head || found?.head.version || ''];
   const choose = (label: string, value: string, onChange: (version: string) => void) => (
-    <Select label={label} value={value} onChange={onChange}>
+    <Select label={label} value={value} set={false} onChange={onChange}>
       {[...new Set([...versions, ...(value ? [value] : [])])].map((version) => (
         <option key={version} value={version}>
           {version}
