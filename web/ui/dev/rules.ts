@@ -11,6 +11,17 @@ const threshold = (name: string, value: number, unit: string, en: string, zh: st
   what: both(en, zh),
 });
 
+const COMMON = [
+  threshold('common.calls', 20, 'calls', 'fewer calls are not judged', '调用数少于此值不作判断'),
+  threshold(
+    'common.paired',
+    0.8,
+    'share',
+    'rules that need both sides of a call want this share of the calls paired',
+    '需要调用两侧的规则所要求的配对比例',
+  ),
+];
+
 function rule(
   id: string,
   name: string,
@@ -21,7 +32,16 @@ function rule(
   guard: Bilingual,
   thresholds: Rule['thresholds'],
 ): Rule {
-  return { rule: id, name, principle, severity, title, what, guard, thresholds };
+  return {
+    rule: id,
+    name,
+    principle,
+    severity,
+    title,
+    what,
+    guard,
+    thresholds: [...thresholds.map((item) => ({ ...item, name: `${id}.${item.name}` })), ...COMMON],
+  };
 }
 
 export const RULES: Rule[] = [
@@ -48,7 +68,7 @@ export const RULES: Rule[] = [
   rule(
     'F3',
     'chatty_calls',
-    'efficient_calls',
+    'communication',
     'warning',
     both('N+1 calls', 'N+1 调用'),
     both('One request repeats the same call many times, one after the other.', '一次请求依次重复同一个调用多次。'),
@@ -71,17 +91,17 @@ export const RULES: Rule[] = [
   rule(
     'F7',
     'breaker_open',
-    'circuit_breaking',
+    'fault_tolerance',
     'critical',
     both('Breaker open', '熔断打开'),
     both('A circuit breaker refuses calls.', '熔断器拒绝调用。'),
     both('The minutes around a release do not count.', '发布前后数分钟不计。'),
-    [threshold('per_minute', 5, '/min', 'Refused calls a minute', '每分钟被拒调用')],
+    [threshold('per_minute', 5, 'calls/min', 'Refused calls a minute', '每分钟被拒调用')],
   ),
   rule(
     'F8',
     'degraded',
-    'degradation',
+    'fault_tolerance',
     'warning',
     both('Degraded answers', '降级应答'),
     both('Fallbacks answer instead of the service.', '由降级逻辑代替服务应答。'),
@@ -91,7 +111,7 @@ export const RULES: Rule[] = [
   rule(
     'F9',
     'limited',
-    'rate_limiting',
+    'fault_tolerance',
     'warning',
     both('Limited or shed', '限流或过载保护'),
     both('Calls are refused for load.', '调用因负载被拒绝。'),
@@ -121,14 +141,14 @@ export const RULES: Rule[] = [
   rule(
     'F12',
     'bad_release',
-    'safe_release',
+    'independent_release',
     'critical',
     both('Bad release', '有害的发布'),
     both('A new version fails more or is slower than the one before.', '新版本比旧版本错误更多或更慢。'),
     both('Versions that run at the same time are preferred.', '优先比较同时运行的版本。'),
     [
-      threshold('error_points', 1, 'pp', 'More errors, percentage points', '错误占比增加（百分点）'),
-      threshold('p95_ratio', 1.3, '×', 'Slower at p95', 'p95 变慢倍数'),
+      threshold('error_points', 1, 'plain', 'More errors, percentage points', '错误占比增加（百分点）'),
+      threshold('p95_ratio', 1.3, 'times', 'Slower at p95', 'p95 变慢倍数'),
     ],
   ),
   rule(
@@ -159,6 +179,6 @@ export const RULES: Rule[] = [
     both('Burst of error logs', '错误日志突增'),
     both('A pattern of error logs is far above its baseline.', '某类错误日志远高于基线。'),
     both('', ''),
-    [threshold('ratio', 3, '×', 'Times the baseline', '相对基线倍数')],
+    [threshold('ratio', 3, 'times', 'Times the baseline', '相对基线倍数')],
   ),
 ];

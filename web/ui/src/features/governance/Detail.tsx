@@ -12,7 +12,7 @@ import { pageLink } from '../../lib/links';
 import { useRange } from '../../lib/range-context';
 import { clock, day } from '../../lib/time';
 import { SeverityMark } from '../../parts/figures';
-import { inLanguage, label, measure, measureRows, subjectEdge, subjectNodes } from '../../parts/findings';
+import { inLanguage, inUnit, label, measureRows, plainName, subjectEdges, subjectNodes, unitOf } from '../../parts/findings';
 import { ServiceTag } from '../../parts/ServiceTag';
 import { ErrorState, Loading } from '../../parts/states';
 import { paths, servicePath, tracePath } from '../../routes';
@@ -57,11 +57,11 @@ function Body({ finding, rule, env }: { finding: Finding; rule: Rule | undefined
     <>
       <p className={styles['kicker']}>
         <SeverityMark severity={finding.severity} /> {t(`severity.${finding.severity}`)} · {finding.rule}{' '}
-        {rule ? inLanguage(rule.title, language) : label(finding.name)}
+        {rule ? inLanguage(rule.title, language) : plainName(finding.name)}
       </p>
       <h2>{inLanguage(finding.claim, language)}</h2>
       <p className={styles['principle']}>
-        {t('gov.principle')}: {Object.hasOwn(en, principle) ? t(principle as Key) : label(finding.principle)}
+        {t('gov.principle')}: {Object.hasOwn(en, principle) ? t(principle as Key) : plainName(finding.principle)}
       </p>
       <Subject finding={finding} env={env} />
       <div className={styles['decision']}>
@@ -88,7 +88,7 @@ function Body({ finding, rule, env }: { finding: Finding; rule: Rule | undefined
         ) : (
           <Reopen finding={finding} onClose={() => decide(false)} />
         ))}
-      <Measures finding={finding} />
+      <Measures finding={finding} rule={rule} />
       <Evidence finding={finding} />
       <Times finding={finding} />
       {(finding.history?.length ?? 0) > 0 && <History finding={finding} />}
@@ -113,7 +113,7 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
 function Subject({ finding, env }: { finding: Finding; env: string }) {
   const t = useT();
   const { time } = useRange();
-  const edge = subjectEdge(finding);
+  const edge = subjectEdges(finding)[0] ?? null;
   const node = subjectNodes(finding)[0];
   const onMap = edge ? { focus: edge.source, sel: `${edge.source}→${edge.target}` } : { focus: node ?? '', sel: node ?? '' };
   return (
@@ -132,9 +132,9 @@ function Subject({ finding, env }: { finding: Finding; env: string }) {
   );
 }
 
-function Measures({ finding }: { finding: Finding }) {
-  const t = useT();
-  const rows = measureRows(finding);
+function Measures({ finding, rule }: { finding: Finding; rule: Rule | undefined }) {
+  const { t, language } = useI18n();
+  const rows = measureRows(finding, rule?.thresholds);
   const baseline = rows.some((row) => row.baseline !== null);
   return (
     <table className={styles['measures']}>
@@ -148,8 +148,12 @@ function Measures({ finding }: { finding: Finding }) {
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr key={row.name} data-main={row.threshold !== null && row.measured !== null}>
-            <th scope="row">{label(row.name)}</th>
+          <tr
+            key={row.name}
+            data-main={row.threshold !== null && row.measured !== null}
+            title={inLanguage(row.what, language) || undefined}
+          >
+            <th scope="row">{row.measured === null && row.what ? inLanguage(row.what, language) : label(row.name, t)}</th>
             <td>{row.measured ?? '–'}</td>
             <td>{row.threshold ?? '–'}</td>
             {baseline && <td>{row.baseline ?? '–'}</td>}
@@ -222,7 +226,7 @@ function History({ finding }: { finding: Finding }) {
                 {day(item.at_ns).slice(5)} {clock(item.at_ns).slice(0, 8)}
               </span>
               <span>{state(item.state)}</span>
-              <span className={styles['soft']}>{first ? `${label(first[0])} ${measure(first[0], first[1])}` : ''}</span>
+              <span className={styles['soft']}>{first ? `${label(first[0], t)} ${inUnit(first[1], unitOf(first[0]))}` : ''}</span>
             </li>
           );
         })}

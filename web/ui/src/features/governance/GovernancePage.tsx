@@ -58,7 +58,7 @@ export function GovernancePage() {
               <div className={styles['main']}>
                 <Filters state={state} findings={list.findings} rules={known ?? []} onChange={(change) => patch({ ...change, sel: '' })} />
                 {shown.length > 0 ? (
-                  <List groups={groups} selected={state.sel} onSelect={select} />
+                  <List groups={groups} rules={known ?? []} selected={state.sel} onSelect={select} />
                 ) : (
                   <Empty
                     state={state}

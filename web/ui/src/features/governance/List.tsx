@@ -1,7 +1,7 @@
 // Findings by severity, one line for each.
 
 import { useEffect, useRef } from 'react';
-import type { Finding, FindingSeverity } from '../../api/governance';
+import type { Finding, FindingSeverity, Rule } from '../../api/governance';
 import { useI18n } from '../../i18n';
 import { percent } from '../../lib/format';
 import { clock, day } from '../../lib/time';
@@ -11,11 +11,12 @@ import styles from './governance.module.css';
 
 interface ListProps {
   groups: readonly [FindingSeverity, Finding[]][];
+  rules: readonly Rule[];
   selected: string;
   onSelect: (id: string) => void;
 }
 
-export function List({ groups, selected, onSelect }: ListProps) {
+export function List({ groups, rules, selected, onSelect }: ListProps) {
   const { t } = useI18n();
   return (
     <div className={styles['list']}>
@@ -40,7 +41,13 @@ export function List({ groups, selected, onSelect }: ListProps) {
               </th>
             </tr>
             {findings.map((finding) => (
-              <Row key={finding.id} finding={finding} selected={finding.id === selected} onSelect={onSelect} />
+              <Row
+                key={finding.id}
+                finding={finding}
+                thresholds={rules.find((rule) => rule.rule === finding.rule)?.thresholds}
+                selected={finding.id === selected}
+                onSelect={onSelect}
+              />
             ))}
           </tbody>
         ))}
@@ -49,13 +56,23 @@ export function List({ groups, selected, onSelect }: ListProps) {
   );
 }
 
-function Row({ finding, selected, onSelect }: { finding: Finding; selected: boolean; onSelect: (id: string) => void }) {
+function Row({
+  finding,
+  thresholds,
+  selected,
+  onSelect,
+}: {
+  finding: Finding;
+  thresholds: Rule['thresholds'] | undefined;
+  selected: boolean;
+  onSelect: (id: string) => void;
+}) {
   const { t, language } = useI18n();
   const row = useRef<HTMLTableRowElement>(null);
   useEffect(() => {
     if (selected) row.current?.scrollIntoView({ block: 'nearest' });
   }, [selected]);
-  const main = measureRows(finding)[0];
+  const main = measureRows(finding, thresholds)[0];
   return (
     <tr
       ref={row}
@@ -89,7 +106,7 @@ function Row({ finding, selected, onSelect }: { finding: Finding; selected: bool
           <>
             <b>{main.measured ?? '–'}</b>
             {main.threshold !== null && <span> / {main.threshold}</span>}
-            <small>{label(main.name)}</small>
+            <small>{label(main.name, t)}</small>
           </>
         )}
       </td>

@@ -2,9 +2,9 @@
 
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { Finding, Rule, RuleList } from '../../api/governance';
-import { useI18n } from '../../i18n';
+import { useI18n, useT } from '../../i18n';
 import { SeverityMark } from '../../parts/figures';
-import { byRule, conceptOf, inLanguage, label } from '../../parts/findings';
+import { byRule, conceptsOf, inLanguage, inUnit, plainName } from '../../parts/findings';
 import { ErrorState, Loading } from '../../parts/states';
 import styles from './governance.module.css';
 
@@ -15,10 +15,19 @@ interface RulesProps {
 }
 
 export function Rules({ answer, findings, onRule }: RulesProps) {
+  const t = useT();
   if (answer.isPending) return <Loading />;
   if (!answer.data) return <ErrorState error={answer.error ?? new Error('')} onRetry={() => void answer.refetch()} />;
+  const shared = (answer.data.rules[0]?.thresholds ?? []).filter(common);
   return (
     <div className={styles['sheet']}>
+      {shared.length > 0 && (
+        <article className={styles['ruleRow']}>
+          <h2>{t('gov.rules.all')}</h2>
+          <p className={styles['soft']}>{t('gov.rules.all.what')}</p>
+          <Thresholds thresholds={shared} />
+        </article>
+      )}
       {[...answer.data.rules]
         .sort((a, b) => byRule(a.rule, b.rule))
         .map((rule) => (
@@ -30,7 +39,6 @@ export function Rules({ answer, findings, onRule }: RulesProps) {
 
 function RuleRow({ rule, found, onRule }: { rule: Rule; found: number; onRule: (rule: string) => void }) {
   const { t, language } = useI18n();
-  const concept = conceptOf(rule.rule, rule.name);
   return (
     <article className={styles['ruleRow']}>
       <header>
@@ -38,7 +46,9 @@ function RuleRow({ rule, found, onRule }: { rule: Rule; found: number; onRule: (
           <SeverityMark severity={rule.severity} /> {rule.rule} {inLanguage(rule.title, language)}
         </h2>
         <p className={styles['soft']}>
-          {concept && t(`gov.concept.${concept}`)}
+          {conceptsOf(rule.rule)
+            .map((concept) => t(`gov.concept.${concept}`))
+            .join(' · ')}
           {found > 0 && (
             <button type="button" className={styles['inline']} title={t('gov.rules.findings')} onClick={() => onRule(rule.rule)}>
               {t('findings.count', { n: found })}
@@ -54,20 +64,32 @@ function RuleRow({ rule, found, onRule }: { rule: Rule; found: number; onRule: (
           </p>
         )}
       </div>
-      <ul aria-label={t('gov.rules.thresholds')}>
-        {rule.thresholds.map((threshold) => {
-          const changed = String(threshold.value) !== String(threshold.default);
-          return (
-            <li key={threshold.name} data-changed={changed} title={`${threshold.name}${changed ? ` · ${t('gov.rules.changed')}` : ''}`}>
-              <span>{inLanguage(threshold.what, language) || label(threshold.name)}</span>
-              <b>
-                {String(threshold.value)} {threshold.unit}
-              </b>
-              {changed && <small>{t('gov.rules.default', { value: String(threshold.default) })}</small>}
-            </li>
-          );
-        })}
-      </ul>
+      <Thresholds thresholds={rule.thresholds.filter((threshold) => !common(threshold))} />
     </article>
+  );
+}
+
+type Threshold = Rule['thresholds'][number];
+
+/** Those of all rules come with every rule, and stand once. */
+const common = (threshold: Threshold): boolean => threshold.name.startsWith('common.');
+
+function Thresholds({ thresholds }: { thresholds: readonly Threshold[] }) {
+  const { t, language } = useI18n();
+  return (
+    <dl aria-label={t('gov.rules.thresholds')}>
+      {thresholds.map((threshold) => {
+        const changed = String(threshold.value) !== String(threshold.default);
+        return (
+          <div key={threshold.name} data-changed={changed} title={`${threshold.name}${changed ? ` · ${t('gov.rules.changed')}` : ''}`}>
+            <dt>{inLanguage(threshold.what, language) || plainName(threshold.name)}</dt>
+            <dd>
+              {inUnit(threshold.value, threshold.unit)}
+              {changed && <small> ({t('gov.rules.default', { value: inUnit(threshold.default, threshold.unit) })})</small>}
+            </dd>
+          </div>
+        );
+      })}
+    </dl>
   );
 }

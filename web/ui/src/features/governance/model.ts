@@ -1,7 +1,7 @@
 // Which findings are shown, and what can be said of each concept of governance.
 
 import type { Finding, FindingList, FindingSeverity, NotEvaluated, Rule } from '../../api/governance';
-import { byRule, CONCEPTS, conceptOf, countBySeverity, SEVERITIES, type Concept, type Counts } from '../../parts/findings';
+import { byRule, CONCEPTS, conceptOf, conceptsOf, countBySeverity, SEVERITIES, type Concept, type Counts } from '../../parts/findings';
 
 export interface Wanted {
   severity: string;
@@ -15,7 +15,7 @@ export function wanted(finding: Finding, filter: Wanted): boolean {
     (filter.severity === '' || finding.severity === filter.severity) &&
     (filter.rule === '' || finding.rule === filter.rule) &&
     (filter.service === '' || finding.subject.services.includes(filter.service)) &&
-    (filter.concept === '' || conceptOf(finding.rule, finding.name) === filter.concept)
+    (filter.concept === '' || conceptOf(finding) === filter.concept)
   );
 }
 
@@ -46,11 +46,10 @@ export interface ConceptCell {
 /** Without findings a cell is clear only where rules ran and all of them could judge. */
 export function conceptCells(list: FindingList, rules: readonly Rule[]): ConceptCell[] {
   const evaluated = list.evaluated_ns !== null && list.evaluated_ns !== undefined;
-  const names = new Map(rules.map((rule) => [rule.rule, rule.name]));
   return CONCEPTS.map((concept) => {
-    const here = list.findings.filter((finding) => conceptOf(finding.rule, finding.name) === concept);
-    const blind = (list.not_evaluated ?? []).filter((item) => conceptOf(item.rule, names.get(item.rule)) === concept).length;
-    const own = rules.filter((rule) => conceptOf(rule.rule, rule.name) === concept).length;
+    const here = list.findings.filter((finding) => conceptOf(finding) === concept);
+    const blind = (list.not_evaluated ?? []).filter((item) => conceptsOf(item.rule).includes(concept)).length;
+    const own = rules.filter((rule) => conceptsOf(rule.rule).includes(concept)).length;
     const says = here.length > 0 ? 'found' : !evaluated ? 'never' : blind > 0 ? 'blind' : own === 0 ? 'none' : 'clear';
     return { concept, counts: countBySeverity(here), found: here.length, blind, rules: own, says };
   });

@@ -1,7 +1,7 @@
 // Findings on the places of the map that they are about.
 
 import type { Finding, FindingSeverity } from '../../api/governance';
-import { subjectEdge, subjectNodes, worst } from '../../parts/findings';
+import { subjectEdges, subjectNodes, worst } from '../../parts/findings';
 import type { MapModel } from './model';
 
 export interface Overlay {
@@ -20,14 +20,13 @@ export function overlay(findings: readonly Finding[], whole: MapModel, shown: Ma
   const byName = new Map([...whole.nodes.values()].map((node) => [node.name, node.id]));
   const place = (id: string): string | null => shownAs(id) ?? shownAs(byName.get(id.replace(/^:\w+:/, '')) ?? '');
   for (const finding of findings) {
-    const ends = subjectEdge(finding);
-    if (ends) {
-      const [source, target] = [place(ends.source), place(ends.target)];
+    const calls = subjectEdges(finding);
+    for (const call of calls) {
+      const [source, target] = [place(call.source), place(call.target)];
       const edge = shown.edges.find((item) => item.source === source && item.target === target);
       if (edge) put(edges, edge.key, finding);
-      // An edge inside of a folded namespace is the namespace's.
+      // An edge that is not drawn (inside of a folded namespace, or not called any more) is its caller's.
       else if (source !== null) put(nodes, source, finding);
-      continue;
     }
     for (const id of subjectNodes(finding)) {
       const at = place(id);
