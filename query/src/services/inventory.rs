@@ -84,7 +84,9 @@ fn instances(of: &Of<'_>, minutes: &Span<Minute>) -> Vec<Instance> {
     let recent = minutes.end.saturating_sub(GONE_MINUTES);
     let goes_on = |series: &&Series| seen(series).is_some_and(|seen| seen.last >= recent);
     let goes_on = of.presence.iter().any(goes_on) || of.into.iter().any(|edge| goes_on(&edge.series));
-    let mut found: BTreeMap<&str, (Seen, u64, (Minute, Minute, &str))> = BTreeMap::new();
+    // The last minute comes first, so that the greatest is the newest.
+    type Newest<'a> = (Minute, Minute, &'a str);
+    let mut found: BTreeMap<&str, (Seen, u64, Newest<'_>)> = BTreeMap::new();
     for series in &of.presence {
         let Key::Presence { instance, version, .. } = &series.key else { continue };
         let Some(seen) = seen(series).filter(|_| !instance.is_empty()) else { continue };
@@ -92,7 +94,7 @@ fn instances(of: &Of<'_>, minutes: &Span<Minute>) -> Vec<Instance> {
         let known = found.entry(instance).or_insert((seen, 0, newest));
         *known = (both(known.0, seen), known.1 + view::calls(series), known.2.max(newest));
     }
-    let instance = |(name, (seen, spans, (_, _, version))): (&str, (Seen, u64, (Minute, Minute, &str)))| Instance {
+    let instance = |(name, (seen, spans, (_, _, version))): (&str, (Seen, u64, Newest<'_>))| Instance {
         name: name.to_owned(),
         version: version.to_owned(),
         seen,

@@ -65,7 +65,7 @@ fn record(id: u64, after: u64, version: &str, severity: i32, body: &str) -> LogR
 /// 300 calls of version 1, then 300 of version 2, a tenth of which fails: twenty minutes.
 async fn shop() -> Stored {
     let stored = Stored::new(Limits::default()).await;
-    let failed = |number: u64| (number >= 300 && number % 10 == 0).then_some("GoneException");
+    let failed = |number: u64| (number >= 300 && number.is_multiple_of(10)).then_some("GoneException");
     let version = |number: u64| if number < 300 { "1" } else { "2" };
     let spans: Vec<Span> = (0..600).flat_map(|number| call(number, version(number), failed(number))).collect();
     for part in spans.chunks(1000) {

@@ -86,7 +86,7 @@ fn minutes(text: &str) -> Option<u64> {
     let count = &text[..text.len() - unit.len_utf8()];
     let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = count.parse::<u64>().ok().filter(|_| digits)?.checked_mul(seconds)?;
-    (seconds > 0 && seconds % 60 == 0).then_some(seconds / 60)
+    (seconds > 0 && seconds.is_multiple_of(60)).then_some(seconds / 60)
 }
 
 fn scope(
