@@ -196,3 +196,6 @@ fn due(chunks: &[ChunkMeta], now: Minute) -> Vec<(Hour, bool)> {
     let due = deltas.into_iter().map(|(hour, count)| (hour, count, hour < current));
     due.filter(|(_, count, over)| *over || *count >= MANY).map(|(hour, _, over)| (hour, over)).collect()
 }
+
+#[cfg(test)]
+mod tests;
