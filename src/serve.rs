@@ -63,7 +63,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let (stop, _) = watch::channel(false);
     let webhooks = Arc::new(Webhooks::start(&config.webhooks, &format!("http://{address}"))?);
     let alerts = webhooks.counts();
-    let judged_by = findings::Settings { thresholds: config.thresholds, layers: config.layers, notify: Some(webhooks) };
+    let judged_by =
+        findings::Settings { thresholds: config.thresholds, layers: config.layers.into(), notify: Some(webhooks) };
     let engine = Engine::new(store.clone(), Limits::default()).with_findings(judged_by);
     // Beside the receivers' own: Zipkin's requests are smaller and fewer.
     let inlet = collector::Settings { budget_bytes: 128 << 20, ..receivers.clone() };

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use storage::rollup::{MINUTES_PER_HOUR, Minute, NANOS_PER_MINUTE};
 
 use crate::engine::{Engine, QueryError, Range};
-use crate::model::{Graph, Notes};
-use crate::rollup::{Grain, minutes};
+use crate::model::{Graph, NodeKind, Notes};
+use crate::rollup::{Cells, Grain, minutes};
+use crate::services::layers;
 
 mod aliases;
 pub(crate) mod calls;
@@ -67,7 +68,7 @@ impl Engine {
     /// Services, what they call, and how that went, for calls that begin in the minutes that the range
     /// touches.
     pub async fn graph(&self, range: Range, options: GraphOptions) -> Result<Graph, QueryError> {
-        let asked = minutes(range);
+        let (asked, file) = (minutes(range), self.file_layers());
         let around =
             [asked.start.saturating_sub(LEARN)..asked.start, asked.clone(), asked.end..asked.end.saturating_add(LEARN)];
         let ranges = around.into_iter().filter(|range| !range.is_empty()).collect();
@@ -78,7 +79,11 @@ impl Engine {
             deadline.check()?;
             let ns = |minute: Minute| minute.saturating_mul(NANOS_PER_MINUTE);
             let window = Range { from: ns(asked.start), to: ns(asked.end) };
-            Ok(draw::draw(&sums, &options, window, counted.as_of, notes))
+            let mut graph = draw::draw(&sums, &options, window, counted.as_of, notes);
+            let layers = layers::layers(&Cells::of(&counted.parts, asked), &file);
+            let named = graph.nodes.iter_mut().filter(|node| node.kind == NodeKind::Service);
+            named.for_each(|node| node.layer = layers.get(&node.name).map(|(layer, _)| layer.name().to_owned()));
+            Ok(graph)
         })
         .await
     }

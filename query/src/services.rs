@@ -116,12 +116,14 @@ impl Engine {
     /// Every service with spans in the minutes of the range, by name.
     pub async fn services(&self, scope: Scope) -> Result<Inventory, QueryError> {
         let (cells, mut notes) = self.scoped_cells(&scope).await?;
+        let found = self.finding_counts().await?;
         self.run(move |snapshot, deadline| {
             let mut services = inventory::inventory(&View::new(&cells), &cells.minutes, &scope.layers);
             let (range, environment) = (whole(&cells), scope.environment.as_deref());
             let counts = records::log_counts(snapshot, deadline, range, environment, &mut notes)?;
             for service in &mut services {
                 service.logs = counts.get(&service.name).copied().unwrap_or_default();
+                service.findings = found.as_ref().map(|found| found.get(&service.name).copied().unwrap_or_default());
                 bound(&mut service.instances, "instances", &service.name, &mut notes);
                 bound(&mut service.versions, "versions", &service.name, &mut notes);
             }
@@ -140,7 +142,15 @@ impl Engine {
     ) -> Result<Option<ServiceDetail>, QueryError> {
         Steps::new(&crate::rollup::minutes(scope.range), step)?;
         let (cells, notes) = self.scoped_cells(&scope).await?;
-        self.run(move |snapshot, deadline| detail(snapshot, deadline, &name, &scope, &cells, step, notes)).await
+        let found = self.finding_counts().await?;
+        self.run(move |snapshot, deadline| {
+            let mut told = detail(snapshot, deadline, &name, &scope, &cells, step, notes)?;
+            if let Some(told) = &mut told {
+                told.service.findings = found.map(|found| found.get(&name).copied().unwrap_or_default());
+            }
+            Ok(told)
+        })
+        .await
     }
 
     /// Two versions of a service beside each other, the two newest where none are named; None where the

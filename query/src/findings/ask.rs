@@ -1,15 +1,19 @@
 //! Questions about findings, and what people decide about them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use storage::ids::TraceId;
 use storage::store::DocumentChange;
 
 use super::ledger::Finding;
 use super::model::{Severity, State, Unjudged};
 use super::observe::WINDOW;
-use super::{Thresholds, store};
+use super::{Layer, Thresholds, store};
 use crate::engine::{Engine, QueryError};
 use crate::erase::{Rows, Selection};
 use crate::model::Notes;
+use crate::services::model::FindingCounts;
 
 /// Which findings are asked for; None: all.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +48,31 @@ impl Engine {
         let unjudged = report.unjudged.into_iter().filter(of_rule).collect();
         let notes = Notes::of(&self.store().snapshot());
         Ok(Report { findings, unjudged, evaluated: report.evaluated, window: WINDOW, notes })
+    }
+
+    /// Open findings by the services that they speak of; None before the first evaluation.
+    pub(crate) async fn finding_counts(&self) -> Result<Option<BTreeMap<String, FindingCounts>>, QueryError> {
+        if store::report(self.store()).await?.evaluated.is_none() {
+            return Ok(None);
+        }
+        let mut counts: BTreeMap<String, FindingCounts> = BTreeMap::new();
+        let ledger = store::ledger(self.store()).await?;
+        for finding in ledger.values().filter(|finding| finding.state == State::Open) {
+            for service in &finding.last.subject.services {
+                let count = counts.entry(service.clone()).or_default();
+                match finding.last.severity {
+                    Severity::Critical => count.critical += 1,
+                    Severity::Warning => count.warning += 1,
+                    Severity::Info => count.info += 1,
+                }
+            }
+        }
+        Ok(Some(counts))
+    }
+
+    /// Layers of services that the configuration file tells.
+    pub fn file_layers(&self) -> Arc<BTreeMap<String, Layer>> {
+        self.findings_desk().settings.layers.clone()
     }
 
     pub async fn finding(&self, id: &str) -> Result<Option<Finding>, QueryError> {

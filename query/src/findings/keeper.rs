@@ -34,7 +34,7 @@ pub trait Notify: Send + Sync {
 pub struct Settings {
     pub thresholds: Thresholds,
     /// Layers of services that a file tells.
-    pub layers: BTreeMap<String, Layer>,
+    pub layers: Arc<BTreeMap<String, Layer>>,
     pub notify: Option<Arc<dyn Notify>>,
 }
 

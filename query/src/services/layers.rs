@@ -46,8 +46,8 @@ pub const MIN_CALLS: u64 = 20;
 /// A gateway has at least this share of its calls from users.
 pub const GATEWAY_USER_SHARE: f64 = 0.8;
 /// A gateway forwards a call to one service: calls to services for each call served. What it refuses it
-/// does not forward; what it tries again it forwards twice.
-pub const GATEWAY_FORWARDS: std::ops::RangeInclusive<f64> = 0.5..=1.25;
+/// does not forward; what it tries again, or has authorised first, makes two.
+pub const GATEWAY_FORWARDS: std::ops::RangeInclusive<f64> = 0.5..=1.5;
 /// A platform service is called by at least this share of the other services …
 pub const PLATFORM_CALLER_SHARE: f64 = 0.5;
 /// … and by so many.

@@ -95,7 +95,7 @@ fn scope(
     to: Option<Moment>,
     environment: Option<String>,
 ) -> Result<Scope, ApiError> {
-    Ok(Scope { environment, ..Scope::of(range(from, to, state.now())?) })
+    Ok(Scope { environment, layers: state.engine.file_layers(), ..Scope::of(range(from, to, state.now())?) })
 }
 
 fn unknown(service: &str) -> ApiError {

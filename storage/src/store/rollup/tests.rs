@@ -126,7 +126,8 @@ async fn a_lake_of_before_is_counted_once() {
     drop(store);
     let catalog = SqliteConnectOptions::new().filename(dir.path().join(CATALOG_FILE));
     let mut catalog: SqliteConnection = catalog.connect().await.expect("a catalogue");
-    for statement in ["DELETE FROM clew_state WHERE name LIKE 'rollup%'", "UPDATE clew_state SET value = '2' WHERE name = 'format'"]
+    for statement in
+        ["DELETE FROM clew_state WHERE name LIKE 'rollup%'", "UPDATE clew_state SET value = '2' WHERE name = 'format'"]
     {
         sqlx::query(statement).execute(&mut catalog).await.expect("as it was before");
     }
