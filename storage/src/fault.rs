@@ -38,6 +38,8 @@ pub const POINTS: &[&str] = &[
     "merge.before-write",
     "merge.before-commit",
     "merge.after-commit",
+    "counts.before-commit",
+    "counts.after-commit",
     "retention.before-commit",
     "retention.after-commit",
     "catalog.before-commit",

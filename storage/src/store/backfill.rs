@@ -13,7 +13,6 @@ use std::time::Instant;
 use super::flush::WriteError;
 use super::*;
 use crate::catalog::{Backfill, RollupChange};
-use crate::fault;
 use crate::rollup::delta::{Old, SHARE_ROWS, delta, only};
 use crate::rollup::{MINUTES_PER_HOUR, NANOS_PER_MINUTE, Rollup};
 use crate::scan::{Read, ReadError};
@@ -42,7 +41,6 @@ impl Store {
             let segments: Vec<Arc<Segment>> = view.table(Table::Spans).segments.to_vec();
             let segments = segments.into_iter().filter(|segment| segment.meta().id <= before.last_segment).collect();
             let change = self.step(before, segments).await?;
-            fault::point("backfill.before-commit")?;
             if let Err(error) = self.commit_counts(change).await {
                 return match error {
                     WriteError::Catalog(crate::catalog::CatalogError::Conflict(_)) => {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::store::Signal;
 
 use super::world::{NOW, SECOND, TRACE, World, request};
@@ -313,4 +313,31 @@ async fn a_tail_tells_what_comes() {
     let frame = frame.expect("an event in time").expect("a frame").expect("no error");
     let text = String::from_utf8(frame.into_data().expect("data").to_vec()).expect("UTF-8");
     assert!(text.starts_with("event: log\ndata: {") && text.contains("it arrived"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_graph_is_cut_as_asked() {
+    let world = World::new().await;
+    let edges = |graph: &Value| {
+        let edges = graph["edges"].as_array().expect("edges").iter();
+        edges.map(|edge| format!("{} {}", edge["source"], edge["target"])).collect::<Vec<_>>()
+    };
+    let graph = world.json("/api/v1/graph").await;
+    let edge = graph["edges"].as_array().expect("edges").iter().find(|edge| edge["target"] == "cart").expect("an edge");
+    assert_eq!((&edge["mode"], &edge["identity"], &edge["paired"]), (&json!("sync"), &json!("paired"), &json!(1)));
+    assert_eq!((&edge["operation"], &edge["lag"]), (&Value::Null, &Value::Null));
+    assert_eq!((&graph["exactness"]["orphans"], &graph["nodes"][0]["layer"]), (&json!(0), &Value::Null));
+    let window = |end: &str| graph["window"][end].as_str().and_then(|ns| ns.parse::<i64>().ok()).expect("a time");
+    assert_eq!((window("from_ns") % 60_000_000_000, window("to_ns") % 60_000_000_000), (0, 0), "whole minutes");
+    let focused = world.json("/api/v1/graph?focus=cart&depth=1").await;
+    assert_eq!(edges(&focused), ["\"gateway\" \"cart\""]);
+    assert_eq!(edges(&world.json("/api/v1/graph?service=cart").await), edges(&focused));
+    assert_eq!(edges(&world.json("/api/v1/graph?env=nowhere").await), [""; 0]);
+    assert_eq!(edges(&world.json("/api/v1/graph?layer=infra").await), [""; 0]);
+    let named = world.json("/api/v1/graph?focus=cart&operations=true").await;
+    assert!(named["edges"][0]["operation"].is_string(), "{named}");
+    for wrong in ["depth=33", "layer=all-of-it", "operations=perhaps"] {
+        let answer = world.ask(request("GET", &format!("/api/v1/graph?{wrong}")).body(Body::empty()).expect("a request"));
+        assert_eq!(answer.await.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
 }
