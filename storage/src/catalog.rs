@@ -223,27 +223,6 @@ impl Catalog {
         held.end(result).await
     }
 
-    /// The same, and the counts that belong to them.
-    pub async fn contents(&self) -> Result<(Vec<SegmentMeta>, RollupState), CatalogError> {
-        let mut held = self.hold().await?;
-        let result = within(list::contents(&mut held.connection)).await;
-        held.end(result).await
-    }
-
-    /// What changes with the chunks of counts.
-    pub async fn rollup_counters(&self) -> Result<Counters, CatalogError> {
-        let mut held = self.hold().await?;
-        let result = within(rollup::counters(&mut held.connection)).await;
-        held.end(result).await
-    }
-
-    /// Chunks of counts as bytes, by id; those that were summed with others meanwhile are missing.
-    pub async fn chunks(&self, ids: &[i64]) -> Result<HashMap<i64, Vec<u8>>, CatalogError> {
-        let mut held = self.hold().await?;
-        let result = within(rollup::bytes(&mut held.connection, ids)).await;
-        held.end(result).await
-    }
-
     /// What no other lake has: made when the lake was.
     pub async fn id(&self) -> Result<String, CatalogError> {
         let mut held = self.hold().await?;

@@ -12,11 +12,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::CatalogError;
 use super::db::Connection;
 use super::lake::signed;
-use super::state;
+use super::{Catalog, CatalogError, list, state, within};
 use crate::rollup::{Hour, Rollup, encode};
+use crate::segment::SegmentMeta;
 
 /// See [`Counters`].
 const STATE: &str = "rollup";
@@ -86,6 +86,29 @@ pub struct RollupChange {
     pub remove: Vec<i64>,
     /// What was not counted, and what still is not.
     pub backfill: Option<(Backfill, Option<Backfill>)>,
+}
+
+impl Catalog {
+    /// Segments that are part of the lake now, oldest first, and the counts that belong to them.
+    pub async fn contents(&self) -> Result<(Vec<SegmentMeta>, RollupState), CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(list::contents(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// What changes with the chunks of counts.
+    pub async fn rollup_counters(&self) -> Result<Counters, CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(counters(&mut held.connection)).await;
+        held.end(result).await
+    }
+
+    /// Chunks of counts as bytes, by id; those that were summed with others meanwhile are missing.
+    pub async fn chunks(&self, ids: &[i64]) -> Result<HashMap<i64, Vec<u8>>, CatalogError> {
+        let mut held = self.hold().await?;
+        let result = within(bytes(&mut held.connection, ids)).await;
+        held.end(result).await
+    }
 }
 
 /// Single values of the counts.

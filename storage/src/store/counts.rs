@@ -204,14 +204,22 @@ impl Store {
                         self.counting.cache.lock().put(Piece::Chunk(*id), chunk.clone());
                         chunks.push(chunk);
                     }
-                    Some(Err(error)) => warnings.push(format!("a part of the counts cannot be read: {error}")),
+                    Some(Err(error)) => {
+                        let warning = format!("a part of the counts cannot be read: {error}");
+                        if !warnings.contains(&warning) {
+                            warnings.push(warning);
+                        }
+                    }
                 },
             }
         }
         let whole = chunks.len() == ids.len();
         let part = match piece {
             Piece::Chunk(_) => chunks.pop().unwrap_or_default(),
-            Piece::Minutes(..) | Piece::Hours(_) => Arc::new(Rollup::sum(&chunks, minutes.clone())),
+            Piece::Minutes(..) | Piece::Hours(_) => {
+                let minutes = minutes.clone();
+                Arc::new(tokio::task::spawn_blocking(move || Rollup::sum(&chunks, minutes)).await?)
+            }
         };
         if whole {
             self.counting.cache.lock().put(piece.clone(), part.clone());

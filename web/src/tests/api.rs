@@ -337,7 +337,8 @@ async fn the_graph_is_cut_as_asked() {
     let named = world.json("/api/v1/graph?focus=cart&operations=true").await;
     assert!(named["edges"][0]["operation"].is_string(), "{named}");
     for wrong in ["depth=33", "layer=all-of-it", "operations=perhaps"] {
-        let answer = world.ask(request("GET", &format!("/api/v1/graph?{wrong}")).body(Body::empty()).expect("a request"));
+        let answer =
+            world.ask(request("GET", &format!("/api/v1/graph?{wrong}")).body(Body::empty()).expect("a request"));
         assert_eq!(answer.await.status, StatusCode::BAD_REQUEST, "{wrong}");
     }
 }
