@@ -1,25 +1,14 @@
 // Accessibility by axe-core: no serious violation on any page, in both themes.
 
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { eventually } from '../lib/browser.mjs';
+import { violations } from '../lib/axe.mjs';
 
 export const name = 'access';
 export const variants = [{ language: 'en', theme: 'light' }, { language: 'zh', theme: 'dark' }];
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
 export async function run({ page }) {
   const found = [];
-  const check = async (where) => {
-    await page.waitForTimeout(400);
-    // Evaluated through the debugger, so the page's policy stays as it is.
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }));
-    for (const violation of violations.filter((item) => ['serious', 'critical'].includes(item.impact))) {
-      found.push(`${where}: ${violation.id} × ${violation.nodes.length}: ${violation.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join(' | ')}`);
-    }
-  };
+  const check = async (where) => found.push(...(await violations(page, where)));
   await eventually(page, '/traces', 'tbody tr');
   await check('traces');
   await page.locator('tbody tr a').first().click();

@@ -32,7 +32,7 @@ export async function run({ page, base }) {
   await page.waitForSelector('dialog[open]');
   await page.keyboard.press('Escape');
   await page.waitForSelector('dialog[open]', { state: 'detached' });
-  for (const [key, path] of [['l', '/logs'], ['m', '/map'], ['s', '/services'], ['t', '/traces']]) {
+  for (const [key, path] of [['l', '/logs'], ['m', '/map'], ['s', '/services'], ['v', '/governance'], ['t', '/traces']]) {
     await page.keyboard.press('g');
     await page.keyboard.press(key);
     await page.waitForURL(`${base}${path}`);

@@ -6,6 +6,7 @@ import type { Service } from '../src/api/types.ts';
 import {
   change,
   charts,
+  complete,
   markers,
   operationsInOrder,
   presence,
@@ -112,26 +113,21 @@ describe('one service', () => {
     expect(markers(releases, 0, 60_000)).toEqual([{ at: 120_000, label: '2' }]);
   });
   it('leaves gaps where nothing was called', () => {
-    const model = charts({
-      service: service('a'),
-      step_ns: 60e9,
-      series: {
-        from_ns: '0',
-        calls: [60, 0],
-        errors: [6, 0],
-        p50_ns: [1, null],
-        p95_ns: [2, null],
-        p99_ns: [3, null],
-        outcomes: { limited: [1, 0], shed: [0, 0] },
-      },
-      operations: [],
-      upstream: [],
-      downstream: [],
-      instances: [],
-      releases: [],
-      exceptions: [],
-      log_patterns: [],
-    });
+    const model = charts(
+      complete({
+        service: service('a'),
+        step_ns: 60e9,
+        series: {
+          from_ns: '0',
+          calls: [60, 0],
+          errors: [6, 0],
+          p50_ns: [1, null],
+          p95_ns: [2, null],
+          p99_ns: [3, null],
+          outcomes: { limited: [1, 0], shed: [0, 0] },
+        },
+      }),
+    );
     expect(model).toMatchObject({ rate: [1, 0], errorShare: [0.1, null], instances: [] });
     expect(model.outcomes.map((item) => item.name)).toEqual(['limited']);
   });

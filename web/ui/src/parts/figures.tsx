@@ -75,7 +75,9 @@ export function SeverityMark({ severity, size = 14 }: { severity: FindingSeverit
 export function FindingCounts({ counts }: { counts: Counts | null | undefined }) {
   const t = useT();
   const shown = SEVERITIES.filter((severity) => (counts?.[severity] ?? 0) > 0);
-  if (!counts || shown.length === 0) return <span className={styles['none']}>–</span>;
+  // Not evaluated is not the same as nothing found.
+  if (!counts) return <Unknown />;
+  if (shown.length === 0) return <span className={styles['none']}>–</span>;
   return (
     <span className={styles['counts']}>
       {shown.map((severity) => (
@@ -85,6 +87,15 @@ export function FindingCounts({ counts }: { counts: Counts | null | undefined })
           <b>{counts[severity]}</b>
         </span>
       ))}
+    </span>
+  );
+}
+
+function Unknown() {
+  const t = useT();
+  return (
+    <span className={styles['none']} title={t('gov.cell.never')}>
+      ?
     </span>
   );
 }

@@ -82,11 +82,11 @@ function Thresholds({ thresholds }: { thresholds: readonly Threshold[] }) {
         const changed = String(threshold.value) !== String(threshold.default);
         return (
           <div key={threshold.name} data-changed={changed} title={`${threshold.name}${changed ? ` · ${t('gov.rules.changed')}` : ''}`}>
-            <dt>{inLanguage(threshold.what, language) || plainName(threshold.name)}</dt>
-            <dd>
-              {inUnit(threshold.value, threshold.unit)}
-              {changed && <small> ({t('gov.rules.default', { value: inUnit(threshold.default, threshold.unit) })})</small>}
-            </dd>
+            <dt>
+              {inLanguage(threshold.what, language) || plainName(threshold.name)}
+              {changed && ` (${t('gov.rules.default', { value: inUnit(threshold.default, threshold.unit) })})`}
+            </dt>
+            <dd>{inUnit(threshold.value, threshold.unit)}</dd>
           </div>
         );
       })}

@@ -34,6 +34,11 @@ export function Header({ detail }: { detail: ServiceDetail }) {
         <Figure name={t('services.coverage')} title={t('services.coverage.what')}>
           {service.coverage?.paired === null || service.coverage?.paired === undefined ? '–' : percent(service.coverage.paired)}
         </Figure>
+        {service.logs && (
+          <Figure name={t('services.logs')} bad={service.logs.errors > 0}>
+            {count(service.logs.errors)} / {count(service.logs.count)}
+          </Figure>
+        )}
       </dl>
       <span className={styles['exact']}>
         <ExactnessLine window={detail.window} />

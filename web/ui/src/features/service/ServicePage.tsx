@@ -26,7 +26,7 @@ import { Exceptions, LogPatterns } from './Failures';
 import { FoundHere } from './FoundHere';
 import { Header } from './Header';
 import { Instances } from './Instances';
-import { stepMinutes } from './model';
+import { complete, stepMinutes } from './model';
 import { Neighbours } from './Neighbours';
 import { Operations } from './Operations';
 import { Releases } from './Releases';
@@ -42,6 +42,7 @@ export function ServicePage({ id }: { id: string }) {
   const answer = useQuery({
     queryKey: ['service', id, asked],
     queryFn: ({ signal }) => get<ServiceDetail>(`/services/${encodeURIComponent(id)}`, asked, signal),
+    select: complete,
     placeholderData: keepPreviousData,
   });
   const findings = useFindings({ state: 'open', service: id, ...(state.env ? { env: state.env } : {}) });

@@ -6,6 +6,20 @@ import { toMs, type Range } from '../../lib/time';
 import type { Dot, Marker } from '../../viz/TimeSeries';
 import { coarser } from '../../viz/timeseries';
 
+/** A server that is older or newer may leave parts out; the page shows those that are there. */
+export function complete(answer: Partial<ServiceDetail> & Pick<ServiceDetail, 'service' | 'series' | 'step_ns'>): ServiceDetail {
+  return {
+    operations: [],
+    upstream: [],
+    downstream: [],
+    instances: [],
+    releases: [],
+    exceptions: [],
+    log_patterns: [],
+    ...answer,
+  };
+}
+
 const STEPS_MIN = [1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440];
 const MOST_STEPS = 240;
 
