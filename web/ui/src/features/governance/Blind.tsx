@@ -27,7 +27,7 @@ export function Blind({ items, evaluated, rules }: { items: readonly NotEvaluate
   }
   const titles = new Map(rules.map((rule) => [rule.rule, inLanguage(rule.title, language)]));
   return (
-    <div className={styles['sheet']}>
+    <div className={styles['sheet']} role="region" aria-label={t('gov.tab.blind')} tabIndex={0}>
       <table className={table['table']}>
         <thead>
           <tr>

@@ -20,7 +20,7 @@ export function Rules({ answer, findings, onRule }: RulesProps) {
   if (!answer.data) return <ErrorState error={answer.error ?? new Error('')} onRetry={() => void answer.refetch()} />;
   const shared = (answer.data.rules[0]?.thresholds ?? []).filter(common);
   return (
-    <div className={styles['sheet']}>
+    <div className={styles['sheet']} role="region" aria-label={t('gov.tab.rules')} tabIndex={0}>
       {shared.length > 0 && (
         <article className={styles['ruleRow']}>
           <h2>{t('gov.rules.all')}</h2>

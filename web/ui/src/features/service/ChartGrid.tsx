@@ -204,7 +204,7 @@ function SeriesTable({ model }: { model: Charts }) {
   const t = useT();
   const cell = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : duration(value));
   return (
-    <div className={styles['seriesTable']}>
+    <div className={styles['seriesTable']} role="region" aria-label={t('service.table')} tabIndex={0}>
       <table className={table['table']}>
         <thead>
           <tr>

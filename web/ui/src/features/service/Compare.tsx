@@ -78,7 +78,7 @@ function Result({ found }: { found: Comparison }) {
           </ul>
         )}
       </div>
-      <div className={styles['scroll']}>
+      <div className={styles['scroll']} role="region" aria-label={t('service.operations')} tabIndex={0}>
         <table className={table['table']}>
           <thead>
             <tr>

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import type { ServiceDetail } from '../../api/governance';
 import { useT } from '../../i18n';
 import { count, duration, percent, rate } from '../../lib/format';
-import { ExactnessLine, OutcomeChips } from '../../parts/figures';
+import { OutcomeChips } from '../../parts/figures';
 import styles from './service.module.css';
 
 export function Header({ detail }: { detail: ServiceDetail }) {
@@ -40,9 +40,6 @@ export function Header({ detail }: { detail: ServiceDetail }) {
           </Figure>
         )}
       </dl>
-      <span className={styles['exact']}>
-        <ExactnessLine window={detail.window} />
-      </span>
     </header>
   );
 }

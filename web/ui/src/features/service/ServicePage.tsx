@@ -10,7 +10,7 @@ import { pageLink } from '../../lib/links';
 import { useRange } from '../../lib/range-context';
 import { useUrlState } from '../../lib/use-url-state';
 import { EnvSelect } from '../../parts/EnvSelect';
-import { LayerBadge } from '../../parts/figures';
+import { ExactnessLine, LayerBadge } from '../../parts/figures';
 import { ServiceTag } from '../../parts/ServiceTag';
 import { ErrorState, Loading, Message, NotesView } from '../../parts/states';
 import { useFindings } from '../../parts/use-findings';
@@ -64,6 +64,7 @@ export function ServicePage({ id }: { id: string }) {
     <>
       <Bar title={id} heading={heading} withTime busy={answer.isFetching}>
         {detail && <LayerBadge layer={detail.service.layer} source={detail.service.layer_source} />}
+        <ExactnessLine window={detail?.window} />
         <nav className={styles['onward']} aria-label={id}>
           <Link href={pageLink(paths.traces, time, { q })}>
             <Icon name="traces" size={14} /> {t('map.openTraces')}
