@@ -190,6 +190,7 @@ export const enGovernance = {
   'gov.empty.evaluated': 'Evaluated {time}: {rules} {rules|rule|rules}, of which {blind} could not judge everything.',
   'gov.empty.blind': 'See what was not evaluated and why',
   'gov.clear': 'Clear the filter',
+  'gov.missing': 'No such finding is kept',
   'gov.claim': 'Claim',
   'gov.subject': 'Subject',
   'gov.measured': 'Measured',

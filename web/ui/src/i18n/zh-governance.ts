@@ -192,6 +192,7 @@ export const zhGovernance: Record<keyof typeof enGovernance, string> = {
   'gov.empty.evaluated': '评估于 {time}：共 {rules} 条规则，其中 {blind} 条未能判断全部对象。',
   'gov.empty.blind': '查看哪些未能评估及原因',
   'gov.clear': '清空筛选',
+  'gov.missing': '没有保存这项发现',
   'gov.claim': '结论',
   'gov.subject': '对象',
   'gov.measured': '实测',

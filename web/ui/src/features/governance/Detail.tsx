@@ -14,7 +14,7 @@ import { clock, day } from '../../lib/time';
 import { SeverityMark } from '../../parts/figures';
 import { inLanguage, inUnit, label, measureRows, plainName, subjectEdges, subjectNodes, unitOf } from '../../parts/findings';
 import { ServiceTag } from '../../parts/ServiceTag';
-import { ErrorState, Loading } from '../../parts/states';
+import { ErrorState, Loading, Message } from '../../parts/states';
 import { paths, servicePath, tracePath } from '../../routes';
 import { Button, IconButton } from '../../ui/Button';
 import { Icon } from '../../ui/Icon';
@@ -43,7 +43,8 @@ export function Detail({ id, listed, rules, env, onClose }: DetailProps) {
     <aside className={styles['detail']} aria-label={t('gov.tab.findings')}>
       <IconButton icon="close" label={t('span.close')} className={styles['close']} onClick={onClose} />
       {!finding && answer.isPending && <Loading />}
-      {!finding && answer.isError && <ErrorState error={answer.error} {...(gone ? {} : { onRetry: () => void answer.refetch() })} />}
+      {!finding && gone && <Message title={t('gov.missing')} />}
+      {!finding && answer.isError && !gone && <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />}
       {finding && <Body finding={finding} rule={rules.find((rule) => rule.rule === finding.rule)} env={env} />}
     </aside>
   );

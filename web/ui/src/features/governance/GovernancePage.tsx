@@ -27,10 +27,12 @@ export function GovernancePage() {
   const t = useT();
   const [state, patch] = useUrlState(governanceCodec);
   const answer = useFindings({ state: state.state, ...(state.env ? { env: state.env } : {}) });
+  // The concepts are judged by what is open, whichever state the list shows.
+  const open = useFindings({ state: 'open', ...(state.env ? { env: state.env } : {}) }).data;
   const rules = useRules();
   const list = answer.data;
   const known = rules.data?.rules;
-  const cells = useMemo(() => (list ? conceptCells(list, known ?? []) : []), [list, known]);
+  const cells = useMemo(() => (open ? conceptCells(open, known ?? []) : []), [open, known]);
   const groups = useMemo(() => bySeverity((list?.findings ?? []).filter((finding) => wanted(finding, state))), [list, state]);
   const shown = useMemo(() => groups.flatMap(([, findings]) => findings), [groups]);
   const select = (sel: string): void => patch({ sel }, { replace: true });

@@ -23,11 +23,13 @@ const NONE = { count: 0, worst: null };
 interface GraphViewProps {
   model: MapModel;
   overlay: Overlay;
+  /** The node in the middle, if there is one. */
+  centre: string;
   selected: string;
   onSelect: (id: string) => void;
 }
 
-export function GraphView({ model, overlay, selected, onSelect }: GraphViewProps) {
+export function GraphView({ model, overlay, centre, selected, onSelect }: GraphViewProps) {
   // Figures change with every refresh; places only when nodes or edges do.
   const shape = JSON.stringify([[...model.nodes.keys()].sort(), model.edges.map((edge) => [edge.source, edge.target])]);
   const input = useMemo(() => {
@@ -35,10 +37,14 @@ export function GraphView({ model, overlay, selected, onSelect }: GraphViewProps
     return { nodes, edges: edges.map(([source, target]) => ({ source, target })), dense: nodes.length > DENSE_FROM };
   }, [shape]);
   const placed = useLayout(input);
-  return placed ? <Drawing model={model} overlay={overlay} placed={placed} selected={selected} onSelect={onSelect} /> : <Loading />;
+  return placed ? (
+    <Drawing model={model} overlay={overlay} centre={centre} placed={placed} selected={selected} onSelect={onSelect} />
+  ) : (
+    <Loading />
+  );
 }
 
-function Drawing({ model, overlay, placed: raw, selected, onSelect }: GraphViewProps & { placed: Layout }) {
+function Drawing({ model, overlay, centre, placed: raw, selected, onSelect }: GraphViewProps & { placed: Layout }) {
   const t = useT();
   const host = useRef<HTMLDivElement>(null);
   const box = useSize(host);
@@ -84,6 +90,7 @@ function Drawing({ model, overlay, placed: raw, selected, onSelect }: GraphViewP
                   findings={marks(overlay.nodes.get(node.id))}
                   seconds={model.seconds}
                   selected={selected === node.id}
+                  focused={centre === node.id}
                   dim={near !== null && !near.nodes.has(node.id)}
                   onHover={setHover}
                   onSelect={onSelect}

@@ -110,7 +110,15 @@ export function MapPage() {
           <TooMany total={whole.nodes.size} scoped={view} onAll={() => patch({ ns: '', sel: '' })} />
           <div className={styles['body']}>
             <div className={styles['main']}>
-              {state.view === 'graph' && <GraphView model={model} overlay={found} selected={selected} onSelect={select} />}
+              {state.view === 'graph' && (
+                <GraphView
+                  model={model}
+                  overlay={found}
+                  centre={view.scope.kind === 'focus' ? view.scope.id : ''}
+                  selected={selected}
+                  onSelect={select}
+                />
+              )}
               {state.view === 'matrix' && (
                 <MatrixView
                   model={model}

@@ -17,6 +17,7 @@ interface NodeShapeProps {
   findings: { count: number; worst: FindingSeverity | null };
   seconds: number;
   selected: boolean;
+  focused: boolean;
   dim: boolean;
   onHover: (id: string) => void;
   onSelect: (id: string) => void;
@@ -28,7 +29,7 @@ const LEAST_PIXELS = 11;
 const LETTER = 0.57;
 const FIGURES_FROM = 0.78;
 
-export function NodeShape({ node, at, zoom, findings, seconds, selected, dim, onHover, onSelect }: NodeShapeProps) {
+export function NodeShape({ node, at, zoom, findings, seconds, selected, focused, dim, onHover, onSelect }: NodeShapeProps) {
   const t = useT();
   const share = node.calls === 0 ? 0 : node.errors / node.calls;
   const kind = node.members === undefined ? t(`map.kind.${node.kind}`) : t('map.group');
@@ -41,6 +42,7 @@ export function NodeShape({ node, at, zoom, findings, seconds, selected, dim, on
       data-hit
       className={styles['node']}
       data-selected={selected}
+      data-focused={focused}
       data-dim={dim}
       tabIndex={0}
       role="button"
