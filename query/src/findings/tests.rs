@@ -108,14 +108,14 @@ fn order(number: u64, start: u64, fault: Fault) -> Vec<Span> {
         Fault::ManyQueries => (0..8).for_each(|at| {
             maker.query(placed, "order", "order-db/orders", "mysql SELECT items", (80 + at * 12, 10));
         }),
-        Fault::Retries if number % 3 == 0 => {
+        Fault::Retries if number.is_multiple_of(3) => {
             maker.add(Some(placed), "order", 3, "Rate", (80, 10));
             maker.last().peer = Some("rates.example".to_owned());
             maker.fail("error");
             maker.add(Some(placed), "order", 3, "Rate", (100, 10));
             maker.last().peer = Some("rates.example".to_owned());
         }
-        Fault::Abandoned if number % 4 == 0 => {
+        Fault::Abandoned if number.is_multiple_of(4) => {
             let exit = maker.add(Some(placed), "order", 3, "Charge", (80, 100));
             maker.last().peer = Some("pay".to_owned());
             maker.fail("timeout");
@@ -123,18 +123,18 @@ fn order(number: u64, start: u64, fault: Fault) -> Vec<Span> {
             // It is tried once more, so that it is not swallowed.
             maker.call(placed, ("order", "pay"), "Charge", (190, 20));
         }
-        Fault::Limited if number % 2 == 0 => {
+        Fault::Limited if number.is_multiple_of(2) => {
             maker.add(Some(web), "web", 3, "Place", (360, 10));
             maker.last().peer = Some("order".to_owned());
             maker.fail("limited");
             maker.spans[0].outcome = "limited".to_owned();
         }
-        Fault::Swallowed if number % 2 == 0 => {
+        Fault::Swallowed if number.is_multiple_of(2) => {
             maker.add(Some(placed), "order", 3, "Recommend", (80, 10));
             maker.last().peer = Some("reco.example".to_owned());
             maker.fail("error");
         }
-        Fault::Failing if number % 2 == 0 => {
+        Fault::Failing if number.is_multiple_of(2) => {
             for span in maker.spans.iter_mut().filter(|span| !span.operation.starts_with("mysql")) {
                 (span.outcome, span.status_code) = ("error".to_owned(), 2);
             }
@@ -156,7 +156,7 @@ fn order(number: u64, start: u64, fault: Fault) -> Vec<Span> {
             maker.last().peer = Some("reco.example".to_owned());
             maker.fail(if fault == Fault::Breaker { "breaker_open" } else { "no_instance" });
         }
-        Fault::Orphans if number % 3 == 0 => {
+        Fault::Orphans if number.is_multiple_of(3) => {
             maker.add(Some(99), "stock", 2, "Reserve", (100, 10));
         }
         _ => {}

@@ -181,7 +181,7 @@ fn luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(at, &digit)| u32::from(if at % 2 == 1 { doubled(digit) } else { digit }))
         .sum();
-    digits.iter().any(|digit| *digit != 0) && sum % 10 == 0
+    digits.iter().any(|digit| *digit != 0) && sum.is_multiple_of(10)
 }
 
 /// A text in which no secret stands any more.
