@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Plugin } from 'vite';
 import type { LogRecord, Skeleton, TraceSummary } from '../src/api/types';
+import { links, origins, skew, statistics } from './chain.ts';
 import { matchLog, matchTrace } from './filter.ts';
 import { graph, operations } from './figures.ts';
 import { decide, findingList, findings, NOTHING, withHistory } from './findings.ts';
@@ -95,6 +96,9 @@ function route(path: string, query: URLSearchParams, shop: Shop, body: string): 
           next: null,
           notes: { warnings: [], rows_read: 12, maybe_incomplete: false },
         };
+      if (parts[2] === 'statistics') return statistics(trace, skeleton(trace), query.get('group_by') ?? 'service');
+      if (parts[2] === 'links') return links(trace, shop);
+      if (parts[2] === 'skew') return skew(trace);
       return skeleton(trace);
     }
     case 'logs': {
@@ -263,6 +267,9 @@ function skeleton(trace: ShopTrace): Skeleton {
     orphan: [],
     roots: [],
     critical_path: [],
+    missing: [],
+    error_origins: [],
+    last_arrival_ns: '',
     notes: { warnings: [], maybe_incomplete: trace.id.startsWith('0') },
   };
   const t0 = spans.reduce((least, span) => (span.start < least ? span.start : least), spans[0]!.start);
@@ -293,9 +300,16 @@ function skeleton(trace: ShopTrace): Skeleton {
     result.status.push(span.status === 'error' ? 2 : 0);
     result.outcome.push(intern(result.outcomes, span.outcome));
     if (parent < 0) result.roots.push(row);
-    if (orphans.has(position)) result.orphan.push(row);
+    if (orphans.has(position)) {
+      result.orphan.push(row);
+      const known = result.missing.find(({ id }) => id === span.parent_span_id);
+      if (known) known.children.push(row);
+      else result.missing.push({ id: span.parent_span_id!, children: [row] });
+    }
     for (const child of children[position]!.sort(byStart).reverse()) stack.push({ position: child, depth: depth + 1, parent: row });
   }
+  result.error_origins = origins(trace, result);
+  result.last_arrival_ns = String(last + 900_000_000n);
   // Not the real algorithm: the latest-ending child at each level.
   let row = 0;
   for (;;) {

@@ -1,6 +1,6 @@
 // A seeded shop: the traces, logs and figures that the development server answers with. Never part of dist.
 
-import type { Attribute, LogRecord, Span } from '../src/api/types';
+import type { Attribute, LogRecord, Span, SpanLink } from '../src/api/types';
 import { FLOWS, int, rpc, type Step, sql, str } from './flows.ts';
 
 export interface ShopSpan extends Span {
@@ -15,6 +15,9 @@ export interface Shop {
   traces: ShopTrace[];
   logs: LogRecord[];
 }
+
+/** An instance whose clock is behind the others', ns. */
+export const SLOW_CLOCK = { instance: 'payment-2', behind: 45_000_000n };
 
 export type Random = () => number;
 
@@ -57,6 +60,9 @@ export function makeShop(seed: number, nowMs: number, spanMinutes: number, trace
     const trace: ShopTrace = { id: hex(rand, 16), spans: [] };
     grow(flow, null, at, trace, rand, logs);
     if (index % 37 === 5) trace.spans.splice(1, 2);
+    for (const span of trace.spans) setBack(span);
+    const before = traces.at(-1)?.spans[0];
+    if (before && index % 9 === 4) trace.spans[0]!.links.push(linkTo(traces.at(-1)!.id, before.span_id));
     traces.push(trace);
   }
   traces.push(bigTrace(rand, nowMs, 50_000));
@@ -64,6 +70,17 @@ export function makeShop(seed: number, nowMs: number, spanMinutes: number, trace
   traces.sort((a, b) => (a.spans[0]!.start < b.spans[0]!.start ? 1 : -1));
   logs.sort((a, b) => (BigInt(a.time_ns) < BigInt(b.time_ns) ? 1 : -1));
   return { traces, logs };
+}
+
+function setBack(span: ShopSpan): void {
+  if (!span.resource.attributes.some(({ value }) => value === SLOW_CLOCK.instance)) return;
+  span.start -= SLOW_CLOCK.behind;
+  span.end -= SLOW_CLOCK.behind;
+  span.start_ns = String(span.start);
+}
+
+function linkTo(trace_id: string, span_id: string): SpanLink {
+  return { trace_id, span_id, trace_state: '', attributes: [str('why', 'batch')], dropped_attributes: 0, flags: 1 };
 }
 
 function grow(
@@ -267,15 +284,7 @@ function stressTrace(rand: Random, nowMs: number): ShopTrace {
         { key: 'none', type: 'empty', value: null },
       );
     if (depth === 40) span.parent_span_id = 'dead00000000beef';
-    if (depth === 20)
-      span.links.push({
-        trace_id: hex(rand, 16),
-        span_id: hex(rand, 8),
-        trace_state: '',
-        attributes: [str('why', 'batch')],
-        dropped_attributes: 0,
-        flags: 1,
-      });
+    if (depth === 20) span.links.push(linkTo(hex(rand, 16), hex(rand, 8)));
     trace.spans.push(span);
     parent = depth === 50 ? null : span;
     at += 3_000_000n;

@@ -67,6 +67,74 @@ export interface Skeleton {
   orphan: number[];
   roots: number[];
   critical_path: { row: number; start: number; end: number }[];
+  /** Parents that orphans name and that are not stored. */
+  missing: { id: string; children: number[] }[];
+  /** Failed spans that no failed span below explains. */
+  error_origins: { row: number; blame: Blame }[];
+  last_arrival_ns: string;
+  notes?: Notes;
+}
+
+/** Who failed where an error begins: the span's own work, what lies before a callee that ended well, or a peer that nobody saw. */
+export type Blame = 'span' | 'edge' | 'peer';
+
+export interface Statistic {
+  group: string;
+  count: number;
+  errors: number;
+  total_ns: number;
+  avg_ns: number;
+  min_ns: number;
+  max_ns: number;
+  self_total_ns: number;
+  self_avg_ns: number;
+  self_min_ns: number;
+  self_max_ns: number;
+  /** Self time by total time, 0..1. */
+  self_share: number;
+}
+
+export interface TraceStatistics {
+  rows: Statistic[];
+  notes?: Notes;
+}
+
+/** The far end of a link; `here` is the span of the asked trace. */
+export interface LinkedSpan {
+  trace_id: string;
+  span_id: string;
+  here: string;
+  service?: string | null;
+  name?: string | null;
+  start_ns?: string | null;
+}
+
+export interface TraceLinks {
+  forward: LinkedSpan[];
+  backward: LinkedSpan[];
+  from_ns: string;
+  to_ns: string;
+  notes?: Notes;
+}
+
+export interface Instance {
+  service: string;
+  instance: string;
+}
+
+/** What can be added to the callee's times: `low_ns` to `high_ns`; above each other where calls contradict. */
+export interface ClockOffset {
+  caller: Instance;
+  callee: Instance;
+  low_ns: number;
+  high_ns: number;
+  calls: number;
+  offset_ns: number | null;
+}
+
+export interface TraceSkew {
+  offsets: ClockOffset[];
+  shifts: { span_id: string; shift_ns: number }[];
   notes?: Notes;
 }
 

@@ -19,6 +19,11 @@ export function duration(ns: number): string {
   return `${significant(ns / scale)} ${name}`;
 }
 
+/** A difference with its sign: `+12.3 ms`, `−4 s`. */
+export function signedDuration(ns: number): string {
+  return `${ns < 0 ? '−' : '+'}${duration(Math.abs(ns))}`;
+}
+
 function longDuration(ns: number): string {
   const sign = ns < 0 ? '-' : '';
   const seconds = Math.round(Math.abs(ns) / 1e9);

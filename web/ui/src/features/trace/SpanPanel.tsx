@@ -1,22 +1,23 @@
 // Everything that was sent for one span, and what ingest made of it.
 
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useId, type ReactNode } from 'react';
+import { useId, useState, type ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { get } from '../../api/client';
 import type { Attribute, Span, SpanAnswer, SpanEvent, SpanLink } from '../../api/types';
 import { useT } from '../../i18n';
-import { duration } from '../../lib/format';
+import { duration, signedDuration } from '../../lib/format';
 import { backTo } from '../../lib/last-search';
 import { fullTime } from '../../lib/time';
 import { AttributeTable } from '../../parts/AttributeTable';
 import { ServiceTag } from '../../parts/ServiceTag';
-import { ErrorState, Loading } from '../../parts/states';
+import { ErrorState, Loading, NotesView } from '../../parts/states';
 import { addCondition } from '../../query/terms';
 import { paths, tracePath } from '../../routes';
 import { IconButton } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
 import { Icon } from '../../ui/Icon';
+import { LinkedTrace, useLinks } from './TraceLinksMenu';
 import styles from './span.module.css';
 
 interface SpanPanelProps {
@@ -27,11 +28,13 @@ interface SpanPanelProps {
   hue: number | undefined;
   /** ns not covered by children; known from the skeleton. */
   self: number | undefined;
+  /** What it is moved by on display, ns. */
+  shift: number;
   onClose: () => void;
   onSpan: (id: string) => void;
 }
 
-export function SpanPanel({ traceId, spanId, t0, width, hue, self, onClose, onSpan }: SpanPanelProps) {
+export function SpanPanel({ traceId, spanId, t0, width, hue, self, shift, onClose, onSpan }: SpanPanelProps) {
   const t = useT();
   const answer = useQuery({
     queryKey: ['span', traceId, spanId],
@@ -51,7 +54,16 @@ export function SpanPanel({ traceId, spanId, t0, width, hue, self, onClose, onSp
         {answer.isError && <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />}
         {spans.length > 1 && <p className={styles['twice']}>{t('span.twice', { n: spans.length })}</p>}
         {spans.map((span, index) => (
-          <Detail key={index} span={span} t0={t0} hue={hue} self={spans.length === 1 ? self : undefined} onSpan={onSpan} />
+          <Detail
+            key={index}
+            traceId={traceId}
+            span={span}
+            t0={t0}
+            hue={hue}
+            self={spans.length === 1 ? self : undefined}
+            shift={shift}
+            onSpan={onSpan}
+          />
         ))}
       </div>
     </aside>
@@ -59,16 +71,20 @@ export function SpanPanel({ traceId, spanId, t0, width, hue, self, onClose, onSp
 }
 
 function Detail({
+  traceId,
   span,
   t0,
   hue,
   self,
+  shift,
   onSpan,
 }: {
+  traceId: string;
   span: Span;
   t0: string;
   hue: number | undefined;
   self: number | undefined;
+  shift: number;
   onSpan: (id: string) => void;
 }) {
   const t = useT();
@@ -101,6 +117,11 @@ function Detail({
         <Fact name={t('span.start')} wide>
           {fullTime(span.start_ns)} <span className={styles['soft']}>{t('span.atOffset', { offset: offset(span.start_ns, t0) })}</span>
         </Fact>
+        {shift !== 0 && (
+          <Fact name={t('span.clock')} wide>
+            {signedDuration(shift)}
+          </Fact>
+        )}
         <Fact name={t('span.kind')}>{span.kind}</Fact>
         <Fact name={t('span.status')}>{span.status}</Fact>
         <Fact name={t('span.role')}>{span.role}</Fact>
@@ -144,6 +165,7 @@ function Detail({
           {span.dropped_links > 0 && <p className={styles['dropped']}>{t('span.dropped', { n: span.dropped_links })}</p>}
         </Section>
       )}
+      <LinkedBy traceId={traceId} spanId={span.span_id} />
       <Section title={t('span.resource')} count={span.resource.attributes.length}>
         <AttributeTable attributes={span.resource.attributes} dropped={span.resource.dropped_attributes} onFilter={filter} />
       </Section>
@@ -206,6 +228,30 @@ function SpanLinkView({ link }: { link: SpanLink }) {
       </h4>
       {link.attributes.length > 0 && <AttributeTable attributes={link.attributes} dropped={link.dropped_attributes} />}
     </div>
+  );
+}
+
+/** Spans of other traces that link to this one: looked for when asked, for all spans of the trace at once. */
+function LinkedBy({ traceId, spanId }: { traceId: string; spanId: string }) {
+  const t = useT();
+  const [asked, setAsked] = useState(false);
+  const answer = useLinks(traceId, asked);
+  const links = answer.data?.backward.filter((link) => link.here === spanId);
+  return (
+    <Section title={t('span.linkedBy')} count={links?.length ?? null}>
+      {!links && !asked && (
+        <button type="button" className={styles['find']} onClick={() => setAsked(true)}>
+          {t('span.linkedBy.find')}
+        </button>
+      )}
+      {asked && answer.isPending && <Loading />}
+      {answer.isError && <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />}
+      {links?.length === 0 && <p className={styles['none']}>{t('trace.links.none')}</p>}
+      {links?.map((link, index) => (
+        <LinkedTrace key={index} link={link} />
+      ))}
+      <NotesView notes={[answer.data?.notes]} />
+    </Section>
   );
 }
 

@@ -2,27 +2,39 @@
 
 import { useMemo, type ReactNode } from 'react';
 import { address } from '../../api/client';
+import type { Blame } from '../../api/types';
 import { useT, type Key } from '../../i18n';
 import { hueVar } from '../../lib/color';
 import { count, duration, percent } from '../../lib/format';
 import { clock, day, fullTime } from '../../lib/time';
 import type { Patch } from '../../lib/use-url-state';
+import { Button } from '../../ui/Button';
 import { Copy } from '../../ui/Copy';
 import { Icon } from '../../ui/Icon';
 import { serviceShares, type ServiceShare, type TraceModel } from './model';
 import type { TraceState } from './state';
+import { TraceLinksMenu } from './TraceLinksMenu';
 import styles from './trace.module.css';
 
 /** Names in the legend; the bar itself always holds all of them. */
 const LEGEND = 7;
 
-export function TraceHeader({ model, state, patch }: { model: TraceModel; state: TraceState; patch: Patch<TraceState> }) {
+interface TraceHeaderProps {
+  model: TraceModel;
+  /** Spans that corrected clocks would move. */
+  movable: number;
+  state: TraceState;
+  patch: Patch<TraceState>;
+}
+
+export function TraceHeader({ model, movable, state, patch }: TraceHeaderProps) {
   const t = useT();
   const { skeleton } = model;
   const roots = skeleton.roots.filter((row) => !model.orphans.has(row)).length;
   const shares = useMemo(() => serviceShares(model), [model]);
   const tabs: readonly [TraceState['tab'], Key][] = [
     ['waterfall', 'trace.waterfall'],
+    ['table', 'trace.table'],
     ['logs', 'trace.logs'],
   ];
   return (
@@ -35,7 +47,9 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
           <Figure label={t('trace.start')} title={fullTime(skeleton.t0)}>
             {day(skeleton.t0)} {clock(skeleton.t0)}
           </Figure>
-          <Figure label={t('trace.spans')}>{count(model.rows)}</Figure>
+          <Figure label={t('trace.spans')} title={t('trace.lastArrival', { time: fullTime(skeleton.last_arrival_ns) })}>
+            {count(model.rows)}
+          </Figure>
           <Figure label={t('trace.services')}>{count(skeleton.services.length)}</Figure>
           <Figure label={t('trace.depth')}>{count(model.maxDepth + 1)}</Figure>
           <Figure label={t('trace.errors')}>
@@ -50,10 +64,11 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
           </Figure>
         </dl>
         <div className={styles['badges']}>
-          {skeleton.orphan.length > 0 && (
-            <span className={styles['badge']} title={t('trace.orphans.title')}>
+          <Begins model={model} patch={patch} />
+          {skeleton.missing.length > 0 && (
+            <span className={styles['badge']} title={t('trace.missingSpans.title', { n: skeleton.orphan.length })}>
               <Icon name="warn" size={13} />
-              {t('trace.orphans', { n: skeleton.orphan.length })}
+              {t('trace.missingSpans', { n: skeleton.missing.length })}
             </span>
           )}
           {roots > 1 && <span className={styles['badge']}>{t('trace.roots', { n: roots })}</span>}
@@ -64,7 +79,19 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
             </span>
           )}
         </div>
+        {movable > 0 && (
+          <Button
+            icon="clock"
+            pressed={state.skew}
+            title={t('trace.clocks.title', { n: movable })}
+            // The zoom is in times as drawn; it would show another part.
+            onClick={() => patch({ skew: !state.skew, z: null }, { replace: true })}
+          >
+            {t('trace.clocks')}
+          </Button>
+        )}
         <div className={styles['identity']}>
+          <TraceLinksMenu model={model} />
           <code>{skeleton.trace_id}</code>
           <Copy text={skeleton.trace_id} label={t('trace.copyId')} done={t('copy.done')} />
           <a href={address(`/traces/${skeleton.trace_id}`)} download={`trace-${skeleton.trace_id}.json`}>
@@ -84,6 +111,32 @@ export function TraceHeader({ model, state, patch }: { model: TraceModel; state:
         <Shares shares={shares} />
       </div>
     </section>
+  );
+}
+
+const BEGINS: Record<Blame, Key> = { span: 'trace.begins.span', edge: 'trace.begins.edge', peer: 'trace.begins.peer' };
+
+/** Where the first error begins; a click goes there. */
+function Begins({ model, patch }: { model: TraceModel; patch: Patch<TraceState> }) {
+  const t = useT();
+  const { skeleton } = model;
+  const first = skeleton.error_origins[0];
+  if (!first) return null;
+  const service = skeleton.services[skeleton.svc[first.row] ?? -1] ?? '';
+  const name = skeleton.names[skeleton.name[first.row] ?? -1] ?? '';
+  const text = t(BEGINS[first.blame], { service, name });
+  const more = skeleton.error_origins.length - 1;
+  return (
+    <button
+      type="button"
+      className={styles['begins']}
+      title={`${text}\n${t(`trace.origin.${first.blame}.title`)}`}
+      onClick={() => patch({ tab: 'waterfall', s: skeleton.id[first.row] ?? '' })}
+    >
+      <Icon name="error" size={13} />
+      <span>{text}</span>
+      {more > 0 && <small>{t('trace.begins.more', { n: more })}</small>}
+    </button>
   );
 }
 

@@ -12,10 +12,13 @@ import { ErrorState, Loading, Message, NotesView } from '../../parts/states';
 import { paths } from '../../routes';
 import { Bar } from '../../shell/Bar';
 import { Icon } from '../../ui/Icon';
-import { buildModel } from './model';
+import { ClocksNote, useSkew } from './Clocks';
+import { buildModel, inOrder } from './model';
+import { corrected } from './skew';
 import { traceCodec } from './state';
 import { TraceHeader } from './TraceHeader';
 import { TraceLogs } from './TraceLogs';
+import { TraceStatistics } from './TraceStatistics';
 import { TraceView } from './TraceView';
 import styles from './trace.module.css';
 
@@ -29,7 +32,14 @@ export function TracePage({ id }: { id: string }) {
     staleTime: 0,
     refetchInterval: (query) => (query.state.data?.notes?.maybe_incomplete ? 5000 : false),
   });
-  const model = useMemo(() => (trace.data ? buildModel(trace.data) : null), [trace.data]);
+  const skew = useSkew(id, trace.isSuccess);
+  const sent = useMemo(() => (trace.data ? inOrder(trace.data) : null), [trace.data]);
+  const moved = useMemo(() => (sent && skew ? corrected(sent, skew.shifts) : null), [sent, skew]);
+  const drawn = state.skew ? moved : null;
+  const model = useMemo(() => {
+    if (drawn) return buildModel(drawn.skeleton, drawn.shift);
+    return sent ? buildModel(sent) : null;
+  }, [sent, drawn]);
   const root = model?.skeleton.roots.find((row) => !model.orphans.has(row)) ?? 0;
   const service = model?.skeleton.services[model.skeleton.svc[root] ?? -1] ?? '';
   const name = model?.skeleton.names[model.skeleton.name[root] ?? -1] ?? '';
@@ -52,9 +62,12 @@ export function TracePage({ id }: { id: string }) {
       {trace.isError && !trace.data && <Failed error={trace.error} id={id} onRetry={() => void trace.refetch()} />}
       {model && (
         <>
-          <TraceHeader model={model} state={state} patch={patch} />
+          <TraceHeader model={model} movable={moved?.moved ?? 0} state={state} patch={patch} />
           <NotesView notes={[model.skeleton.notes]} />
-          {state.tab === 'logs' ? (
+          {drawn && skew && state.tab === 'waterfall' && <ClocksNote skew={skew} moved={drawn.moved} />}
+          {state.tab === 'table' ? (
+            <TraceStatistics model={model} state={state} patch={patch} />
+          ) : state.tab === 'logs' ? (
             <TraceLogs id={model.skeleton.trace_id} onSpan={(s) => patch({ tab: 'waterfall', s })} />
           ) : (
             <TraceView model={model} state={state} patch={patch} />

@@ -11,7 +11,23 @@ import { Button, IconButton } from '../../ui/Button';
 import { Icon } from '../../ui/Icon';
 import { Splitter } from '../../ui/Splitter';
 import { Minimap } from './Minimap';
-import { cycle, displayRows, findRows, hasChildren, isFolded, placeOf, reveal, toggle, type Folding, type TraceModel } from './model';
+import {
+  cycle,
+  displayRows,
+  findRows,
+  hasChildren,
+  isFolded,
+  nextError,
+  placeOf,
+  repeatOf,
+  REPEAT,
+  reveal,
+  rowOfCode,
+  toggle,
+  type Folding,
+  type TraceModel,
+} from './model';
+import { LEAST_REPEATS } from './repeats';
 import { SpanPanel } from './SpanPanel';
 import type { TraceState, View } from './state';
 import { ROW, Waterfall } from './Waterfall';
@@ -20,11 +36,16 @@ import styles from './trace.module.css';
 export function TraceView({ model, state, patch }: { model: TraceModel; state: TraceState; patch: Patch<TraceState> }) {
   const t = useT();
   const scroller = useRef<HTMLDivElement>(null);
-  const folding = useMemo<Folding>(() => ({ all: state.fold === 'all', toggled: state.x }), [state.fold, state.x]);
+  const folding = useMemo<Folding>(
+    () => ({ all: state.fold === 'all', toggled: state.x, repeats: state.rep }),
+    [state.fold, state.x, state.rep],
+  );
   const display = useMemo(() => displayRows(model, folding), [model, folding]);
   const matches = useMemo(() => findRows(model, state.find), [model, state.find]);
   const matched = useMemo(() => new Set(matches), [matches]);
+  // A row, or the ghost or group before one: a code of `display`.
   const [cursor, setCursor] = useState(() => model.rowOf.get(state.s) ?? 0);
+  const row = rowOfCode(cursor);
   const [panel, setPanel] = useStoredWidth('panel', 440);
   const total = Math.max(1, model.skeleton.duration_ns);
   const view: View = state.z ? [Math.min(state.z[0], total - 1), Math.min(state.z[1], total)] : [0, total];
@@ -40,30 +61,49 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
     },
     [patch, total],
   );
-  const show = useCallback((row: number, rows: Int32Array) => revealRow(scroller.current, placeOf(rows, row), ROW), []);
+  const show = useCallback((code: number, rows: Int32Array) => revealRow(scroller.current, placeOf(rows, code), ROW), []);
+  // The span that is on display already: a new one in the address (a link, the way back) is brought into view.
+  const shown = useRef('');
+  const select = (id: string): void => {
+    shown.current = id;
+    patch({ s: id }, { replace: true });
+  };
   const goTo = (row: number | null, options: { open?: boolean } = {}): void => {
     if (row === null) return;
     const next = reveal(model, row, folding);
     const changes: Partial<TraceState> = { fold: next.all ? 'all' : 'none', x: next.toggled };
-    if (options.open ?? state.s !== '') changes.s = model.skeleton.id[row] ?? '';
+    if (options.open ?? state.s !== '') changes.s = shown.current = model.skeleton.id[row] ?? '';
     setCursor(row);
     patch(changes, { replace: true });
     const rows = displayRows(model, next);
     requestAnimationFrame(() => show(row, rows));
   };
+  const moveTo = (code: number): void => {
+    if (code >= 0 && code < REPEAT) return goTo(code);
+    setCursor(code);
+    show(code, display);
+  };
   const step = (by: 1 | -1): void => {
-    let place = placeOf(display, cursor) + by;
-    while ((display[place] ?? 0) < 0) place += by;
-    const row = display[clamp(place, 0, display.length - 1)];
-    if (row !== undefined && row >= 0) goTo(row);
+    const code = display[clamp(placeOf(display, cursor) + by, 0, display.length - 1)];
+    if (code !== undefined) moveTo(code);
   };
   const fold = (folded: boolean): void => {
-    if (hasChildren(model, cursor) && isFolded(model, cursor, folding) !== folded) setFolding(toggle(model, cursor, folding));
-    else if (folded) goTo(Math.max(0, model.skeleton.parent[cursor] ?? 0));
+    const foldable = cursor !== row || hasChildren(model, row);
+    if (foldable && isFolded(model, cursor, folding) !== folded) setFolding(toggle(model, cursor, folding));
+    else if (folded) moveTo(above());
     else step(1);
   };
+  /** What the cursor's row hangs under. */
+  const above = (): number => {
+    const group = cursor === row ? repeatOf(model, row, folding) : undefined;
+    if (group) return REPEAT + group.head;
+    const parent = model.skeleton.parent[row] ?? -1;
+    if (parent >= 0) return parent;
+    const ghost = [...model.ghosts].find(([head, { end }]) => head <= row && row < end);
+    return ghost ? ~ghost[0] : 0;
+  };
   const zoomToCursor = (): void => {
-    const [start, length] = [model.skeleton.start[cursor] ?? 0, model.skeleton.dur[cursor] ?? 0];
+    const [start, length] = [model.skeleton.start[row] ?? 0, model.skeleton.dur[row] ?? 0];
     zoom(start - length * 0.05, start + length * 1.05 + 1);
   };
   useKeys({
@@ -73,24 +113,24 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
     ArrowUp: () => step(-1),
     ArrowLeft: () => fold(true),
     ArrowRight: () => fold(false),
-    Enter: () => goTo(cursor, { open: true }),
-    Escape: () => patch({ s: '' }, { replace: true }),
+    Enter: () => (cursor === row ? goTo(row, { open: true }) : setFolding(toggle(model, cursor, folding))),
+    Escape: () => select(''),
     f: zoomToCursor,
     '0': () => patch({ z: null }, { replace: true }),
-    n: () => goTo(cycle(matches, cursor, 1)),
-    N: () => goTo(cycle(matches, cursor, -1)),
-    e: () => goTo(cycle(model.errorRows, cursor, 1)),
+    n: () => goTo(cycle(matches, row, 1)),
+    N: () => goTo(cycle(matches, row, -1)),
+    e: () => goTo(nextError(model, cursor)),
     c: () => patch({ cp: !state.cp }, { replace: true }),
   });
-  // A link to a span opens at that span; only on arrival, not on every later click.
-  const arrived = useRef(false);
   useEffect(() => {
-    const row = model.rowOf.get(state.s);
-    if (arrived.current || row === undefined) return;
-    arrived.current = true;
-    setFolding(reveal(model, row, folding));
-    const rows = displayRows(model, reveal(model, row, folding));
-    requestAnimationFrame(() => show(row, rows));
+    const wanted = model.rowOf.get(state.s);
+    if (shown.current === state.s || wanted === undefined) return;
+    shown.current = state.s;
+    const next = reveal(model, wanted, folding);
+    setFolding(next);
+    setCursor(wanted);
+    const rows = displayRows(model, next);
+    requestAnimationFrame(() => show(wanted, rows));
   }, [model, state.s, folding, setFolding, show]);
 
   return (
@@ -100,21 +140,31 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
           <FindBox
             value={state.find}
             matches={matches}
-            cursor={cursor}
+            cursor={row}
             onChange={(find) => patch({ find }, { replace: true })}
-            onStep={(by) => goTo(cycle(matches, cursor, by))}
+            onStep={(by) => goTo(cycle(matches, row, by))}
           />
           <Button icon="path" pressed={state.cp} title="c" onClick={() => patch({ cp: !state.cp }, { replace: true })}>
             {t('trace.critical')}
           </Button>
           {model.errorRows.length > 0 && (
-            <Button icon="error" title="e" onClick={() => goTo(cycle(model.errorRows, cursor, 1))}>
+            <Button icon="error" title="e" onClick={() => goTo(nextError(model, cursor))}>
               {t('trace.nextError')}
             </Button>
           )}
-          <Button icon="fold" onClick={() => setFolding({ all: state.fold === 'none', toggled: new Set() })}>
+          <Button icon="fold" onClick={() => setFolding({ ...folding, all: state.fold === 'none', toggled: new Set() })}>
             {t(state.fold === 'none' ? 'trace.collapse' : 'trace.expand')}
           </Button>
+          {model.repeats.groups.size > 0 && (
+            <Button
+              icon="layers"
+              pressed={state.rep}
+              title={t('trace.repeats.title', { n: LEAST_REPEATS })}
+              onClick={() => patch({ rep: !state.rep }, { replace: true })}
+            >
+              {t('trace.repeats')}
+            </Button>
+          )}
           {state.z && (
             <Button icon="fit" title="0" onClick={() => patch({ z: null }, { replace: true })}>
               {t('trace.resetZoom')}
@@ -133,10 +183,11 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
           selected={state.s}
           matched={matched}
           searching={state.find !== ''}
-          onToggle={(row) => setFolding(toggle(model, row, folding))}
+          onToggle={(code) => setFolding(toggle(model, code, folding))}
           onSelect={(row) => {
             setCursor(row);
-            patch({ s: model.skeleton.id[row] ?? '' }, { replace: state.s !== '' });
+            shown.current = model.skeleton.id[row] ?? '';
+            patch({ s: shown.current }, { replace: state.s !== '' });
           }}
           onZoom={zoom}
         />
@@ -150,8 +201,9 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
             t0={model.skeleton.t0}
             width={panel}
             hue={model.hues[model.skeleton.svc[model.rowOf.get(state.s) ?? -1] ?? -1]}
+            shift={model.shift?.[model.rowOf.get(state.s) ?? -1] ?? 0}
             self={model.skeleton.self[model.rowOf.get(state.s) ?? -1]}
-            onClose={() => patch({ s: '' }, { replace: true })}
+            onClose={() => select('')}
             onSpan={(id) => goTo(model.rowOf.get(id) ?? null, { open: true })}
           />
         </>

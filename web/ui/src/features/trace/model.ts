@@ -1,14 +1,25 @@
 // The waterfall's model: which rows exist, how deep, and what is folded. Pure, over the columnar skeleton.
 
-import type { Skeleton } from '../../api/types';
+import type { Blame, Skeleton } from '../../api/types';
 import { assignHues } from '../../lib/color';
+import { regroup } from './regroup';
+import { findRepeats, type Repeat, type Repeats } from './repeats';
 
 export interface Section {
   start: number;
   end: number;
 }
 
+/** A span that was not received and that others name as their parent. */
+export interface Ghost {
+  id: string;
+  children: number;
+  /** One past the last row below it. */
+  end: number;
+}
+
 export interface TraceModel {
+  /** Rows in display order: as sent, but for the children of missing parents, which stand together. */
   skeleton: Skeleton;
   rows: number;
   /** One past the last row of each row's subtree. */
@@ -16,25 +27,46 @@ export interface TraceModel {
   /** Depth as drawn: below a ghost everything sits one deeper. */
   depth: Int32Array;
   maxDepth: number;
-  /** Row → number of neighbouring orphans whose missing parents share one ghost row before it. */
-  ghosts: ReadonlyMap<number, number>;
+  /** Row → the ghost that stands before it. */
+  ghosts: ReadonlyMap<number, Ghost>;
   orphans: ReadonlySet<number>;
   critical: ReadonlyMap<number, readonly Section[]>;
   rowOf: ReadonlyMap<string, number>;
   /** Hue of each service index. */
   hues: readonly number[];
   errorRows: readonly number[];
+  /** Rows where an error begins, and who is to blame. */
+  origins: ReadonlyMap<number, Blame>;
+  /** Failed rows in the order of the key `e`: where errors begin, then the others. */
+  errorTour: readonly number[];
+  repeats: Repeats;
+  /** What each row was moved by, ns; null where times are as sent. */
+  shift: Float64Array | null;
 }
 
 export const STATUS_ERROR = 2;
 
-export function buildModel(skeleton: Skeleton): TraceModel {
+/** Marks the row of a group among displayed rows: that of the group of `head` is `REPEAT + head`. */
+export const REPEAT = 2 ** 30;
+
+/** The skeleton in the order that `buildModel` keeps; do it once, before rows are moved in time. */
+export function inOrder(skeleton: Skeleton): Skeleton {
+  return regroup(skeleton, shape(skeleton, skeleton.id.length).last);
+}
+
+/** `skeleton` as `inOrder` gives it. */
+export function buildModel(skeleton: Skeleton, shift: Float64Array | null = null): TraceModel {
   const rows = skeleton.id.length;
   const { last, depth } = shape(skeleton, rows);
-  const orphans = new Set(skeleton.orphan);
-  const ghosts = ghostRows(rows, last, orphans);
+  const ghosts = new Map<number, Ghost>();
+  for (const { id, children } of skeleton.missing) {
+    const [head, tail] = [children[0], children.at(-1)];
+    if (head === undefined || tail === undefined) continue;
+    const end = last[tail] ?? tail + 1;
+    ghosts.set(head, { id, children: children.length, end });
+    for (let below = head; below < end; below += 1) depth[below] = (depth[below] ?? 0) + 1;
+  }
   let maxDepth = 0;
-  for (const row of orphans) for (let below = row; below < (last[row] ?? row); below += 1) depth[below] = (depth[below] ?? 0) + 1;
   for (const value of depth) maxDepth = Math.max(maxDepth, value);
   const hues = assignHues(skeleton.services);
   const critical = new Map<number, Section[]>();
@@ -46,6 +78,8 @@ export function buildModel(skeleton: Skeleton): TraceModel {
   const rowOf = new Map<string, number>();
   // An id that was used twice leads to its first row.
   for (let row = rows - 1; row >= 0; row -= 1) rowOf.set(skeleton.id[row] ?? '', row);
+  const errorRows = indexesOf(skeleton.status, STATUS_ERROR);
+  const origins = new Map(skeleton.error_origins.map(({ row, blame }) => [row, blame]));
   return {
     skeleton,
     rows,
@@ -53,11 +87,15 @@ export function buildModel(skeleton: Skeleton): TraceModel {
     depth,
     maxDepth,
     ghosts,
-    orphans,
+    orphans: new Set(skeleton.orphan),
     critical,
     rowOf,
     hues: skeleton.services.map((name) => hues.get(name) ?? 0),
-    errorRows: indexesOf(skeleton.status, STATUS_ERROR),
+    errorRows,
+    origins,
+    errorTour: [...[...origins.keys()].sort((a, b) => a - b), ...errorRows.filter((row) => !origins.has(row))],
+    repeats: findRepeats(skeleton),
+    shift,
   };
 }
 
@@ -77,19 +115,6 @@ function shape(skeleton: Skeleton, rows: number): { last: Int32Array; depth: Int
   return { last, depth };
 }
 
-function ghostRows(rows: number, last: Int32Array, orphans: ReadonlySet<number>): Map<number, number> {
-  const ghosts = new Map<number, number>();
-  let group = -1;
-  for (let row = 0; row < rows; row = last[row] ?? rows) {
-    if (!orphans.has(row)) group = -1;
-    else {
-      if (group < 0) group = row;
-      ghosts.set(group, (ghosts.get(group) ?? 0) + 1);
-    }
-  }
-  return ghosts;
-}
-
 function indexesOf(values: readonly number[], wanted: number): number[] {
   const found: number[] = [];
   values.forEach((value, index) => {
@@ -106,57 +131,114 @@ export function hasChildren(model: TraceModel, row: number): boolean {
 export interface Folding {
   all: boolean;
   toggled: ReadonlySet<string>;
+  /** Siblings that repeat are one row. */
+  repeats: boolean;
 }
 
-export function isFolded(model: TraceModel, row: number, folding: Folding): boolean {
-  if (!hasChildren(model, row)) return false;
-  const rule = folding.all && (model.depth[row] ?? 0) >= 1;
-  return rule !== folding.toggled.has(model.skeleton.id[row] ?? '');
+/** Whether what a code of `displayRows` stands for hides what is below it. */
+export function isFolded(model: TraceModel, code: number, folding: Folding): boolean {
+  if (code < 0) return folding.toggled.has(model.ghosts.get(~code)?.id ?? '');
+  if (code >= REPEAT) return !folding.toggled.has(repeatKey(model, code - REPEAT));
+  if (!hasChildren(model, code)) return false;
+  const rule = folding.all && (model.depth[code] ?? 0) >= 1;
+  return rule !== folding.toggled.has(model.skeleton.id[code] ?? '');
 }
 
-/** Rows on display, in order: a row number, or `~row` for the ghost before that row. */
+/** The group that a row belongs to, where groups are shown as one row. */
+export function repeatOf(model: TraceModel, row: number, folding: Folding): Repeat | undefined {
+  return folding.repeats ? model.repeats.groups.get(model.repeats.headOf[row] ?? -1) : undefined;
+}
+
+function repeatKey(model: TraceModel, head: number): string {
+  return `~${model.skeleton.id[head] ?? ''}`;
+}
+
+/** Rows on display, in order: a row number, `~row` for the ghost before that row, `REPEAT + row` for the group that begins there. */
 export function displayRows(model: TraceModel, folding: Folding): Int32Array {
-  const out = new Int32Array(model.rows + model.ghosts.size);
+  const out = new Int32Array(model.rows + model.ghosts.size + (folding.repeats ? model.repeats.groups.size : 0));
   let count = 0;
   for (let row = 0; row < model.rows;) {
-    if (model.ghosts.has(row)) out[count++] = ~row;
+    const ghost = model.ghosts.get(row);
+    if (ghost) {
+      out[count++] = ~row;
+      if (isFolded(model, ~row, folding)) {
+        row = ghost.end;
+        continue;
+      }
+    }
+    const group = repeatOf(model, row, folding);
+    if (group) {
+      if (group.head === row) out[count++] = REPEAT + row;
+      if (isFolded(model, REPEAT + group.head, folding)) {
+        row = model.last[row] ?? row + 1;
+        continue;
+      }
+    }
     out[count++] = row;
     row = isFolded(model, row, folding) ? (model.last[row] ?? row + 1) : row + 1;
   }
   return out.subarray(0, count);
 }
 
-/** Place of a row among the displayed rows; of its nearest displayed ancestor where it is folded away. */
-export function placeOf(display: Int32Array, row: number): number {
+/** The row that a code of `displayRows` is about. */
+export function rowOfCode(code: number): number {
+  return code < 0 ? ~code : code >= REPEAT ? code - REPEAT : code;
+}
+
+/** Place of a row, ghost or group among the displayed; of what stands before it where it is folded away. */
+export function placeOf(display: Int32Array, code: number): number {
+  const wanted = sortKey(code);
   let low = 0;
   let high = display.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    const code = display[middle] ?? 0;
-    // A ghost sorts just before the row it belongs to.
-    if ((code < 0 ? ~code - 0.5 : code) <= row) low = middle;
+    if (sortKey(display[middle] ?? 0) <= wanted) low = middle;
     else high = middle - 1;
   }
   return low;
 }
 
-/** The folding under which `row` is on display: opens its folded ancestors. */
-export function reveal(model: TraceModel, row: number, folding: Folding): Folding {
-  const toggled = new Set(folding.toggled);
-  for (let at = model.skeleton.parent[row] ?? -1; at >= 0; at = model.skeleton.parent[at] ?? -1) {
-    if (isFolded(model, at, { all: folding.all, toggled })) flip(toggled, model.skeleton.id[at] ?? '');
-  }
-  return { all: folding.all, toggled };
+/** Ghosts and groups sort just before the row they belong to, the ghost first. */
+function sortKey(code: number): number {
+  return rowOfCode(code) - (code < 0 ? 0.5 : code >= REPEAT ? 0.25 : 0);
 }
 
-export function toggle(model: TraceModel, row: number, folding: Folding): Folding {
+/** The folding under which `row` is on display: opens what hides it. */
+export function reveal(model: TraceModel, row: number, folding: Folding): Folding {
   const toggled = new Set(folding.toggled);
-  flip(toggled, model.skeleton.id[row] ?? '');
-  return { all: folding.all, toggled };
+  const next = { ...folding, toggled };
+  let top = row;
+  for (let at = row; at >= 0; at = model.skeleton.parent[at] ?? -1) {
+    const group = repeatOf(model, at, next);
+    if (group && isFolded(model, REPEAT + group.head, next)) toggled.add(repeatKey(model, group.head));
+    if (at !== row && isFolded(model, at, next)) flip(toggled, model.skeleton.id[at] ?? '');
+    top = at;
+  }
+  for (const [head, ghost] of model.ghosts) if (head <= top && top < ghost.end) toggled.delete(ghost.id);
+  return next;
+}
+
+/** Folds or opens what a code of `displayRows` stands for. */
+export function toggle(model: TraceModel, code: number, folding: Folding): Folding {
+  if (code < 0) return flipped(folding, model.ghosts.get(~code)?.id ?? '');
+  if (code >= REPEAT) return flipped(folding, repeatKey(model, code - REPEAT));
+  return flipped(folding, model.skeleton.id[code] ?? '');
+}
+
+function flipped(folding: Folding, name: string): Folding {
+  const toggled = new Set(folding.toggled);
+  flip(toggled, name);
+  return { ...folding, toggled };
 }
 
 function flip(set: Set<string>, id: string): void {
   if (!set.delete(id)) set.add(id);
+}
+
+/** The failed row after this one on the tour: from anywhere else, the first place where an error begins. */
+export function nextError(model: TraceModel, from: number): number | null {
+  const at = model.errorTour.indexOf(from);
+  return model.errorTour[at + 1] ?? model.errorTour[0] ?? null;
 }
 
 /** Rows whose service, operation, outcome or id holds the text, without regard to case. */

@@ -6,7 +6,7 @@ import { flag, interval, nameSet, oneOf, text, type Codec } from '../../lib/url-
 export type View = readonly [number, number];
 
 export interface TraceState {
-  tab: 'waterfall' | 'logs';
+  tab: 'waterfall' | 'table' | 'logs';
   /** Selected span. */
   s: string;
   /** null: the whole trace. */
@@ -16,14 +16,26 @@ export interface TraceState {
   x: ReadonlySet<string>;
   cp: boolean;
   find: string;
+  /** Spans are drawn where clocks that agree would have put them. */
+  skew: boolean;
+  /** Siblings that repeat are one row. */
+  rep: boolean;
+  /** What the table groups by: `service`, `operation`, or the key of an attribute. */
+  by: string;
+  /** Column of the table, with `-` before it for descending. */
+  sort: string;
 }
 
 export const traceCodec: Codec<TraceState> = {
-  tab: oneOf(['waterfall', 'logs'], 'waterfall'),
+  tab: oneOf(['waterfall', 'table', 'logs'], 'waterfall'),
   s: text(),
   z: interval(),
   fold: oneOf(['none', 'all'], 'none'),
   x: nameSet(),
   cp: flag(true),
   find: text(),
+  skew: flag(),
+  rep: flag(),
+  by: text('service'),
+  sort: text('-self_total_ns'),
 };
