@@ -10,8 +10,8 @@ export const variants = [
 
 const ROWS = '[role=treegrid] [role=row]';
 const WORDS = {
-  en: { begins: /^Error begins/, clocks: 'Correct clocks', links: 'Linked traces', waterfall: 'Waterfall', table: 'Table', repeats: 'Group repeats', self: 'Self total' },
-  zh: { begins: /^错误始于/, clocks: '校正时钟', links: '关联链路', waterfall: '瀑布图', table: '表格', repeats: '合并重复', self: '自身总计' },
+  en: { begins: /^Error begins/, missing: /not received$/, clocks: 'Correct clocks', links: 'Linked traces', waterfall: 'Waterfall', table: 'Table', repeats: 'Group repeats', self: 'Self total' },
+  zh: { begins: /^错误始于/, missing: /未收到$/, clocks: '校正时钟', links: '关联链路', waterfall: '瀑布图', table: '表格', repeats: '合并重复', self: '自身总计' },
 };
 
 export async function run({ page, shot, say, language }) {
@@ -27,7 +27,7 @@ export async function run({ page, shot, say, language }) {
   await sums({ page, shot, words }, failed ?? traces[0]);
 
   const torn = traces.find((trace) => trace.orphan_count > 0);
-  if (torn) await ghosts({ page, shot }, torn);
+  if (torn) await ghosts({ page, shot, words }, torn);
   else say('no trace with missing spans: ghosts not tried');
 
   const apart = await first(page, traces.slice(0, 150), 'skew', (skew) => skew.shifts.length > 0);
@@ -73,14 +73,17 @@ async function errors({ page, shot, words }, trace) {
   await shot('trace-origin');
 }
 
-async function ghosts({ page, shot }, trace) {
+async function ghosts({ page, shot, words }, trace) {
   await open(page, trace);
-  const ghost = page.locator(`${ROWS}[aria-expanded]`, { hasText: /[0-9a-f]{16}/ }).first();
+  await page.getByRole('button', { name: words.missing }).click();
+  await page.waitForSelector('aside article table');
+  const ghost = page.locator(`${ROWS}[aria-expanded=true]`, { hasText: /[0-9a-f]{16}/ }).first();
   await ghost.waitFor();
+  await page.waitForTimeout(200);
   await shot('trace-ghost');
-  const before = await page.locator(ROWS).count();
+  const text = await ghost.textContent();
   await ghost.click();
-  await page.waitForFunction(([selector, rows]) => document.querySelectorAll(selector).length < rows, [ROWS, before]);
+  await page.locator(`${ROWS}[aria-expanded=false]`, { hasText: text }).waitFor();
 }
 
 async function clocks({ page, shot, words }, trace) {

@@ -101,7 +101,9 @@ describe('trace model', () => {
   });
   it('goes to where errors begin before the other errors', () => {
     expect(model.origins.get(4)).toBe('peer');
-    expect([nextError(model, 0), nextError(model, 4), nextError(model, 2)]).toEqual([4, 2, 4]);
+    expect([nextError(model, 0, false), nextError(model, 4, true), nextError(model, 2, true)]).toEqual([4, 2, 4]);
+    // A failed row that the reader came to in another way: to the cause, not to the next symptom.
+    expect([nextError(model, 2, false), nextError(model, 4, false)]).toEqual([4, 2]);
   });
   it('finds the place of a row, or of what hides it', () => {
     const rows = displayRows(model, { all: true, toggled: new Set(), repeats: false });

@@ -66,10 +66,15 @@ export function TraceHeader({ model, movable, state, patch }: TraceHeaderProps) 
         <div className={styles['badges']}>
           <Begins model={model} patch={patch} />
           {skeleton.missing.length > 0 && (
-            <span className={styles['badge']} title={t('trace.missingSpans.title', { n: skeleton.orphan.length })}>
+            <button
+              type="button"
+              className={styles['badge']}
+              title={t('trace.missingSpans.title', { n: skeleton.orphan.length })}
+              onClick={() => patch({ tab: 'waterfall', s: skeleton.id[skeleton.missing[0]?.children[0] ?? -1] ?? '' })}
+            >
               <Icon name="warn" size={13} />
-              {t('trace.missingSpans', { n: skeleton.missing.length })}
-            </span>
+              <span>{t('trace.missingSpans', { n: skeleton.missing.length })}</span>
+            </button>
           )}
           {roots > 1 && <span className={styles['badge']}>{t('trace.roots', { n: roots })}</span>}
           {skeleton.notes?.maybe_incomplete && (
@@ -79,19 +84,7 @@ export function TraceHeader({ model, movable, state, patch }: TraceHeaderProps) 
             </span>
           )}
         </div>
-        {movable > 0 && (
-          <Button
-            icon="clock"
-            pressed={state.skew}
-            title={t('trace.clocks.title', { n: movable })}
-            // The zoom is in times as drawn; it would show another part.
-            onClick={() => patch({ skew: !state.skew, z: null }, { replace: true })}
-          >
-            {t('trace.clocks')}
-          </Button>
-        )}
         <div className={styles['identity']}>
-          <TraceLinksMenu model={model} />
           <code>{skeleton.trace_id}</code>
           <Copy text={skeleton.trace_id} label={t('trace.copyId')} done={t('copy.done')} />
           <a href={address(`/traces/${skeleton.trace_id}`)} download={`trace-${skeleton.trace_id}.json`}>
@@ -107,6 +100,20 @@ export function TraceHeader({ model, movable, state, patch }: TraceHeaderProps) 
               {t(label)}
             </button>
           ))}
+        </div>
+        <div className={styles['extras']}>
+          {movable > 0 && (
+            <Button
+              icon="clock"
+              pressed={state.skew}
+              title={t('trace.clocks.title', { n: movable })}
+              // The zoom is in times as drawn; it would show another part.
+              onClick={() => patch({ skew: !state.skew, z: null }, { replace: true })}
+            >
+              {t('trace.clocks')}
+            </Button>
+          )}
+          <TraceLinksMenu model={model} />
         </div>
         <Shares shares={shares} />
       </div>

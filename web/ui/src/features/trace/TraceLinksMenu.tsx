@@ -37,7 +37,7 @@ export function TraceLinksMenu({ model }: { model: TraceModel }) {
     </>
   );
   return (
-    <Popover label={t('trace.links')} align="end" button={button}>
+    <Popover label={t('trace.links')} className={styles['quiet']} button={button}>
       {(close) => <Panel model={model} onOpen={close} />}
     </Popover>
   );

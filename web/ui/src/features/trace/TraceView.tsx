@@ -102,6 +102,13 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
     const ghost = [...model.ghosts].find(([head, { end }]) => head <= row && row < end);
     return ghost ? ~ghost[0] : 0;
   };
+  // Where the key `e` led to: from there it goes on, from elsewhere it begins anew.
+  const toured = useRef(-1);
+  const toNextError = (): void => {
+    const next = nextError(model, cursor, toured.current === cursor);
+    toured.current = next ?? -1;
+    goTo(next);
+  };
   const zoomToCursor = (): void => {
     const [start, length] = [model.skeleton.start[row] ?? 0, model.skeleton.dur[row] ?? 0];
     zoom(start - length * 0.05, start + length * 1.05 + 1);
@@ -119,7 +126,7 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
     '0': () => patch({ z: null }, { replace: true }),
     n: () => goTo(cycle(matches, row, 1)),
     N: () => goTo(cycle(matches, row, -1)),
-    e: () => goTo(nextError(model, cursor)),
+    e: toNextError,
     c: () => patch({ cp: !state.cp }, { replace: true }),
   });
   useEffect(() => {
@@ -148,7 +155,7 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
             {t('trace.critical')}
           </Button>
           {model.errorRows.length > 0 && (
-            <Button icon="error" title="e" onClick={() => goTo(nextError(model, cursor))}>
+            <Button icon="error" title="e" onClick={toNextError}>
               {t('trace.nextError')}
             </Button>
           )}

@@ -235,9 +235,9 @@ function flip(set: Set<string>, id: string): void {
   if (!set.delete(id)) set.add(id);
 }
 
-/** The failed row after this one on the tour: from anywhere else, the first place where an error begins. */
-export function nextError(model: TraceModel, from: number): number | null {
-  const at = model.errorTour.indexOf(from);
+/** The failed row after this one on the tour; where an error begins first, for who was not on the tour yet. */
+export function nextError(model: TraceModel, from: number, touring: boolean): number | null {
+  const at = touring || model.origins.has(from) ? model.errorTour.indexOf(from) : -1;
   return model.errorTour[at + 1] ?? model.errorTour[0] ?? null;
 }
 
