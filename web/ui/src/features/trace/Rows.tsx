@@ -173,7 +173,7 @@ export const RepeatRow = memo(function RepeatRow(props: SpecialProps) {
   const t = useT();
   const { skeleton } = model;
   const head = code - REPEAT;
-  const group = model.repeats.groups.get(head);
+  const group = model.repeats().groups.get(head);
   if (!group) return null;
   const depth = model.depth[head] ?? 0;
   const service = skeleton.services[skeleton.svc[head] ?? -1] ?? '';

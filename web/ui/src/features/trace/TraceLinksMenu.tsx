@@ -57,12 +57,17 @@ function Panel({ model, onOpen }: { model: TraceModel; onOpen: () => void }) {
           <Direction title={t('trace.links.forward')} links={forward} model={model} onOpen={onOpen} />
           <Direction title={t('trace.links.backward')} links={answer.data.backward} model={model} onOpen={onOpen} />
           <p className={styles['linksRange']}>
-            {t('trace.links.range', { from: fullTime(answer.data.from_ns), to: fullTime(answer.data.to_ns) })}
+            {t('trace.links.range', { from: minute(answer.data.from_ns), to: minute(answer.data.to_ns) })}
           </p>
         </>
       )}
     </div>
   );
+}
+
+/** The bounds are hours away: less of them is read sooner. */
+function minute(ns: string): string {
+  return `${day(ns)} ${clock(ns).slice(0, 5)}`;
 }
 
 interface Named extends LinkedSpan {

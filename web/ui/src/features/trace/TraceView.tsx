@@ -162,7 +162,7 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
           <Button icon="fold" onClick={() => setFolding({ ...folding, all: state.fold === 'none', toggled: new Set() })}>
             {t(state.fold === 'none' ? 'trace.collapse' : 'trace.expand')}
           </Button>
-          {model.repeats.groups.size > 0 && (
+          {model.hasRepeats && (
             <Button
               icon="layers"
               pressed={state.rep}

@@ -3,7 +3,7 @@
 import type { Blame, Skeleton } from '../../api/types';
 import { assignHues } from '../../lib/color';
 import { regroup } from './regroup';
-import { findRepeats, type Repeat, type Repeats } from './repeats';
+import { findRepeats, hasRepeats, type Repeat, type Repeats } from './repeats';
 
 export interface Section {
   start: number;
@@ -39,7 +39,9 @@ export interface TraceModel {
   origins: ReadonlyMap<number, Blame>;
   /** Failed rows in the order of the key `e`: where errors begin, then the others. */
   errorTour: readonly number[];
-  repeats: Repeats;
+  hasRepeats: boolean;
+  /** Found when first asked for: large traces open faster without. */
+  repeats: () => Repeats;
   /** What each row was moved by, ns; null where times are as sent. */
   shift: Float64Array | null;
 }
@@ -78,6 +80,7 @@ export function buildModel(skeleton: Skeleton, shift: Float64Array | null = null
   const rowOf = new Map<string, number>();
   // An id that was used twice leads to its first row.
   for (let row = rows - 1; row >= 0; row -= 1) rowOf.set(skeleton.id[row] ?? '', row);
+  let repeats: Repeats | null = null;
   const errorRows = indexesOf(skeleton.status, STATUS_ERROR);
   const origins = new Map(skeleton.error_origins.map(({ row, blame }) => [row, blame]));
   return {
@@ -94,7 +97,8 @@ export function buildModel(skeleton: Skeleton, shift: Float64Array | null = null
     errorRows,
     origins,
     errorTour: [...[...origins.keys()].sort((a, b) => a - b), ...errorRows.filter((row) => !origins.has(row))],
-    repeats: findRepeats(skeleton),
+    hasRepeats: hasRepeats(skeleton),
+    repeats: () => (repeats ??= findRepeats(skeleton)),
     shift,
   };
 }
@@ -146,7 +150,7 @@ export function isFolded(model: TraceModel, code: number, folding: Folding): boo
 
 /** The group that a row belongs to, where groups are shown as one row. */
 export function repeatOf(model: TraceModel, row: number, folding: Folding): Repeat | undefined {
-  return folding.repeats ? model.repeats.groups.get(model.repeats.headOf[row] ?? -1) : undefined;
+  return folding.repeats ? model.repeats().groups.get(model.repeats().headOf[row] ?? -1) : undefined;
 }
 
 function repeatKey(model: TraceModel, head: number): string {
@@ -155,7 +159,7 @@ function repeatKey(model: TraceModel, head: number): string {
 
 /** Rows on display, in order: a row number, `~row` for the ghost before that row, `REPEAT + row` for the group that begins there. */
 export function displayRows(model: TraceModel, folding: Folding): Int32Array {
-  const out = new Int32Array(model.rows + model.ghosts.size + (folding.repeats ? model.repeats.groups.size : 0));
+  const out = new Int32Array(model.rows + model.ghosts.size + (folding.repeats ? model.repeats().groups.size : 0));
   let count = 0;
   for (let row = 0; row < model.rows;) {
     const ghost = model.ghosts.get(row);

@@ -22,26 +22,42 @@ export interface Repeats {
   headOf: Int32Array;
 }
 
+/** Whether there is any group; stops at the first. */
+export function hasRepeats(skeleton: Skeleton): boolean {
+  const counts = new Map<number, number>();
+  for (let row = 0; row < skeleton.id.length; row += 1) {
+    const key = family(skeleton, row);
+    const count = (counts.get(key) ?? 0) + 1;
+    if (key >= 0 && count >= LEAST_REPEATS) return true;
+    counts.set(key, count);
+  }
+  return false;
+}
+
+/** A number for parent, service and operation together; below 0 for rows without a parent. */
+function family(skeleton: Skeleton, row: number): number {
+  const service = (skeleton.parent[row] ?? -1) * skeleton.services.length + (skeleton.svc[row] ?? 0);
+  return (skeleton.parent[row] ?? -1) < 0 ? -1 : service * skeleton.names.length + (skeleton.name[row] ?? 0);
+}
+
 /** Groups of siblings with the same service and operation, by their first row. */
 export function findRepeats(skeleton: Skeleton): Repeats {
   const rows = skeleton.id.length;
   const headOf = new Int32Array(rows).fill(-1);
-  const [services, names] = [skeleton.services.length, skeleton.names.length];
   const families = new Map<number, number[]>();
   for (let row = 0; row < rows; row += 1) {
-    const parent = skeleton.parent[row] ?? -1;
-    if (parent < 0) continue;
-    const key = (parent * services + (skeleton.svc[row] ?? 0)) * names + (skeleton.name[row] ?? 0);
-    const family = families.get(key);
-    if (family) family.push(row);
+    const key = family(skeleton, row);
+    if (key < 0) continue;
+    const known = families.get(key);
+    if (known) known.push(row);
     else families.set(key, [row]);
   }
   const groups = new Map<number, Repeat>();
-  for (const family of families.values()) {
-    const head = family[0];
-    if (head === undefined || family.length < LEAST_REPEATS) continue;
-    for (const row of family) headOf[row] = head;
-    groups.set(head, sum(skeleton, head, family));
+  for (const members of families.values()) {
+    const head = members[0];
+    if (head === undefined || members.length < LEAST_REPEATS) continue;
+    for (const row of members) headOf[row] = head;
+    groups.set(head, sum(skeleton, head, members));
   }
   return { groups, headOf };
 }
