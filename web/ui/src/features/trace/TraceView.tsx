@@ -68,6 +68,17 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
     shown.current = id;
     patch({ s: id }, { replace: true });
   };
+  // Kept the same between renders, so that only rows that change are drawn again.
+  const onToggle = useCallback((code: number) => setFolding(toggle(model, code, folding)), [model, folding, setFolding]);
+  const panelOpen = state.s !== '';
+  const onSelect = useCallback(
+    (row: number) => {
+      setCursor(row);
+      shown.current = model.skeleton.id[row] ?? '';
+      patch({ s: shown.current }, { replace: panelOpen });
+    },
+    [model, patch, panelOpen],
+  );
   const goTo = (row: number | null, options: { open?: boolean } = {}): void => {
     if (row === null) return;
     const next = reveal(model, row, folding);
@@ -190,12 +201,8 @@ export function TraceView({ model, state, patch }: { model: TraceModel; state: T
           selected={state.s}
           matched={matched}
           searching={state.find !== ''}
-          onToggle={(code) => setFolding(toggle(model, code, folding))}
-          onSelect={(row) => {
-            setCursor(row);
-            shown.current = model.skeleton.id[row] ?? '';
-            patch({ s: shown.current }, { replace: state.s !== '' });
-          }}
+          onToggle={onToggle}
+          onSelect={onSelect}
           onZoom={zoom}
         />
       </div>

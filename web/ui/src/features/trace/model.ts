@@ -53,7 +53,8 @@ export const REPEAT = 2 ** 30;
 
 /** The skeleton in the order that `buildModel` keeps; do it once, before rows are moved in time. */
 export function inOrder(skeleton: Skeleton): Skeleton {
-  return regroup(skeleton, shape(skeleton, skeleton.id.length).last);
+  const lone = skeleton.missing.every(({ children }) => children.length === 1);
+  return lone ? skeleton : regroup(skeleton, shape(skeleton, skeleton.id.length).last);
 }
 
 /** `skeleton` as `inOrder` gives it. */
