@@ -16,6 +16,9 @@ export async function run({ page }) {
   await page.locator('[role=treegrid] [role=row]').first().click();
   await page.waitForSelector('aside article table');
   await check('trace');
+  await page.locator('[role=tab]').nth(1).click();
+  await page.waitForSelector('tbody tr');
+  await check('trace table');
   await eventually(page, '/logs', '[role=feed] article');
   await page.locator('[role=feed] article button').first().click();
   await check('logs');

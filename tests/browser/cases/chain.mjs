@@ -8,6 +8,8 @@ export const variants = [
   { language: 'zh', theme: 'dark' },
 ];
 
+/** Traces that are asked for what few of them have. */
+const SEARCHED = 60;
 const ROWS = '[role=treegrid] [role=row]';
 const WORDS = {
   en: { begins: /^Error begins/, missing: /not received$/, clocks: 'Correct clocks', links: 'Linked traces', waterfall: 'Waterfall', table: 'Table', repeats: 'Group repeats', self: 'Self total' },
@@ -30,13 +32,17 @@ export async function run({ page, shot, say, language }) {
   if (torn) await ghosts({ page, shot, words }, torn);
   else say('no trace with missing spans: ghosts not tried');
 
-  const apart = await first(page, traces.slice(0, 150), 'skew', (skew) => skew.shifts.length > 0);
+  const apart = await first(page, traces.slice(0, SEARCHED), 'skew', (skew) => skew.shifts.length > 0);
   if (apart) await clocks({ page, shot, words }, apart);
   else say('no clocks that differ: correction not tried');
 
-  const linked = await first(page, traces.slice(0, 150), 'links', (links) => links.backward.length > 0);
+  const linked = await first(page, traces.slice(0, SEARCHED), 'links', (links) => links.backward.length > 0);
   if (linked) await links({ page, shot, words }, linked);
   else say('no linked traces: links not tried');
+
+  const long = traces.reduce((most, trace) => (trace.span_count > most.span_count ? trace : most));
+  if (long.span_count >= 1000) await repeats({ page, words }, long);
+  else say('no long trace: repeats not tried');
 }
 
 async function listed(page, query) {
@@ -97,6 +103,17 @@ async function clocks({ page, shot, words }, trace) {
   await shot('trace-clocks');
   await page.reload();
   await page.waitForSelector('[role=note] li');
+}
+
+async function repeats({ page, words }, trace) {
+  await open(page, trace);
+  const rows = Number(await page.getAttribute('[role=treegrid]', 'aria-rowcount'));
+  await page.getByRole('button', { name: words.repeats }).click();
+  await page.locator(ROWS, { hasText: /×\d+/ }).first().waitFor();
+  const grouped = Number(await page.getAttribute('[role=treegrid]', 'aria-rowcount'));
+  assert(grouped < rows / 2, `repeats are one row: ${grouped} of ${rows}`);
+  await page.locator(`${ROWS}[aria-expanded=false]`, { hasText: /×\d+/ }).first().click();
+  await page.waitForFunction((least) => Number(document.querySelector('[role=treegrid]').ariaRowCount) > least, grouped);
 }
 
 async function links({ page, shot, words }, trace) {

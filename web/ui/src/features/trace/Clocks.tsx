@@ -1,6 +1,6 @@
 // What is known of the clocks behind a trace: asked for once, said in full where it moves anything.
 
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { get } from '../../api/client';
 import type { Instance, TraceSkew } from '../../api/types';
 import { useT } from '../../i18n';
@@ -13,12 +13,15 @@ import styles from './trace.module.css';
 /** Pairs that the note names; the largest differences come first. */
 const NAMED = 6;
 
-export function useSkew(id: string, wanted: boolean): TraceSkew | undefined {
+/** Asked again when the trace has grown; `rows` is null before it is there. */
+export function useSkew(id: string, rows: number | null): TraceSkew | undefined {
   const answer = useQuery({
-    queryKey: ['trace-skew', id],
+    queryKey: ['trace-skew', id, rows],
     queryFn: ({ signal }) => get<TraceSkew>(`/traces/${encodeURIComponent(id)}/skew`, {}, signal),
-    enabled: wanted,
+    enabled: rows !== null,
     staleTime: Infinity,
+    // Spans are moved by their id, so what was said of another trace moves nothing here.
+    placeholderData: keepPreviousData,
     // The waterfall is whole without it.
     retry: false,
   });

@@ -32,7 +32,7 @@ export function TracePage({ id }: { id: string }) {
     staleTime: 0,
     refetchInterval: (query) => (query.state.data?.notes?.maybe_incomplete ? 5000 : false),
   });
-  const skew = useSkew(id, trace.isSuccess);
+  const skew = useSkew(id, trace.data?.id.length ?? null);
   const sent = useMemo(() => (trace.data ? inOrder(trace.data) : null), [trace.data]);
   const moved = useMemo(() => (sent && skew ? corrected(sent, skew.shifts) : null), [sent, skew]);
   const drawn = state.skew ? moved : null;
