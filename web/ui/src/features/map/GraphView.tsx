@@ -18,6 +18,8 @@ import styles from './map.module.css';
 
 /** More nodes than this lie closer together. */
 const DENSE_FROM = 24;
+/** Below this zoom there is no room for the error share beside the p95; the colour still tells it. */
+const SHARE_FROM = 0.78;
 const NONE = { count: 0, worst: null };
 
 interface GraphViewProps {
@@ -104,7 +106,9 @@ function Drawing({ model, overlay, centre, placed: raw, selected, onSelect }: Gr
             const points = trim(placed.edges[index] ?? [], lanes[index]);
             return (
               <g key={edge.key} data-dim={near !== null && !near.edges.has(edge.key)} className={styles['marks']}>
-                {near40 && <EdgeLabel edge={edge} points={points} atTarget={atTarget.has(edge.key)} zoom={transform.k} />}
+                {near40 && (
+                  <EdgeLabel edge={edge} points={points} atTarget={atTarget.has(edge.key)} zoom={transform.k} focused={near !== null} />
+                )}
                 {found && <EdgeBadge points={points} count={found.length} severity={worstOf(found)} atTarget={atTarget.has(edge.key)} />}
               </g>
             );
@@ -182,7 +186,19 @@ function labelPoint(points: readonly Point[], atTarget: boolean): Point | null {
   return along(near, next, atTarget ? place : 1 - place);
 }
 
-function EdgeLabel({ edge, points, atTarget, zoom }: { edge: MapEdge; points: readonly Point[]; atTarget: boolean; zoom: number }) {
+function EdgeLabel({
+  edge,
+  points,
+  atTarget,
+  zoom,
+  focused,
+}: {
+  edge: MapEdge;
+  points: readonly Point[];
+  atTarget: boolean;
+  zoom: number;
+  focused: boolean;
+}) {
   const middle = labelPoint(points, atTarget);
   if (!middle) return null;
   return (
@@ -196,7 +212,7 @@ function EdgeLabel({ edge, points, atTarget, zoom }: { edge: MapEdge; points: re
     >
       {edge.identity === 'inferred' ? '≈ ' : ''}
       {edge.p95 === null ? rate(edge.rate) : duration(edge.p95)}
-      {edge.share >= 0.001 ? ` · ${percent(edge.share)}` : ''}
+      {edge.share >= 0.001 && (focused || zoom >= SHARE_FROM) ? ` · ${percent(edge.share)}` : ''}
     </text>
   );
 }

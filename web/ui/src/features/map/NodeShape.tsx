@@ -26,7 +26,7 @@ interface NodeShapeProps {
 const NAME_SIZE = 12.5;
 const LEAST_PIXELS = 11;
 /** Of a letter's height: how wide letters are, on the average. */
-const LETTER = 0.57;
+const LETTER = 0.6;
 const FIGURES_FROM = 0.78;
 
 export function NodeShape({ node, at, zoom, findings, seconds, selected, focused, dim, onHover, onSelect }: NodeShapeProps) {
@@ -60,12 +60,12 @@ export function NodeShape({ node, at, zoom, findings, seconds, selected, focused
         <rect x="0.5" y="7" width="4" height={NODE_HEIGHT - 14} rx="1.5" style={{ fill: hueVar(hueOf(node.name)) }} />
       )}
       <text
-        x={figures ? 18 : 12}
+        x={figures ? 18 : 10}
         y={lower + (figures ? 18 : NODE_HEIGHT / 2 + size * 0.36)}
         className={styles['nodeName']}
         style={{ fontSize: size }}
       >
-        {cut(node.name, NODE_WIDTH - (figures ? 32 : 20), size)}
+        {cut(node.name, NODE_WIDTH - (figures ? 32 : 16), size)}
       </text>
       {figures && (
         <text x={18} y={lower + 33} className={styles['nodeFigures']}>

@@ -27,7 +27,7 @@ export interface Layout {
 
 export const NODE_WIDTH = 172;
 export const NODE_HEIGHT = 44;
-const LAYER_GAP = { wide: 124, dense: 68 };
+const LAYER_GAP = { wide: 124, dense: 80 };
 const ROW_GAP = { wide: 30, dense: 12 };
 const WAYPOINT_HEIGHT = 14;
 const SWEEPS = 12;
