@@ -18,7 +18,7 @@ import { edgeQuery, type MapEdge } from './model';
 import { Figures, Latency, Section } from './Panel';
 import { GROUP } from './scope';
 import type { PanelProps } from './SelectionPanel';
-import styles from './map.module.css';
+import styles from './panel.module.css';
 
 export function EdgeDetail({ edge, model, overlay, params, env, onSelect }: PanelProps & { edge: MapEdge }) {
   const t = useT();

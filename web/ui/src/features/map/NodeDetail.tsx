@@ -16,7 +16,7 @@ import type { MapEdge, MapModel, MapNode } from './model';
 import { Figures, Section } from './Panel';
 import { GROUP } from './scope';
 import type { PanelProps } from './SelectionPanel';
-import styles from './map.module.css';
+import styles from './panel.module.css';
 
 export function NodeDetail({ node, model, overlay, env, focus, onSelect, onFocus, onOpenGroup }: PanelProps & { node: MapNode }) {
   const t = useT();

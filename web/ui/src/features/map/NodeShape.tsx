@@ -5,6 +5,7 @@ import type { NodeKind } from '../../api/types';
 import { useT } from '../../i18n';
 import { hueOf, hueVar } from '../../lib/color';
 import { percent, rate } from '../../lib/format';
+import { boldWidth } from '../../lib/text-width';
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from './layout';
 import type { MapNode } from './model';
 import styles from './map.module.css';
@@ -25,8 +26,6 @@ interface NodeShapeProps {
 
 const NAME_SIZE = 12.5;
 const LEAST_PIXELS = 11;
-/** Of a letter's height: how wide letters are, on the average. */
-const LETTER = 0.6;
 const FIGURES_FROM = 0.78;
 
 export function NodeShape({ node, at, zoom, findings, seconds, selected, focused, dim, onHover, onSelect }: NodeShapeProps) {
@@ -60,12 +59,12 @@ export function NodeShape({ node, at, zoom, findings, seconds, selected, focused
         <rect x="0.5" y="7" width="4" height={NODE_HEIGHT - 14} rx="1.5" style={{ fill: hueVar(hueOf(node.name)) }} />
       )}
       <text
-        x={figures ? 18 : 10}
+        x={figures ? 18 : 9}
         y={lower + (figures ? 18 : NODE_HEIGHT / 2 + size * 0.36)}
         className={styles['nodeName']}
         style={{ fontSize: size }}
       >
-        {cut(node.name, NODE_WIDTH - (figures ? 32 : 16), size)}
+        {cut(node.name, NODE_WIDTH - (figures ? 28 : 14), size)}
       </text>
       {figures && (
         <text x={18} y={lower + 33} className={styles['nodeFigures']}>
@@ -85,16 +84,13 @@ export function NodeShape({ node, at, zoom, findings, seconds, selected, focused
   );
 }
 
-/** Cuts a name to a width; letters of Chinese and the like are twice as wide. */
+/** Cuts a name to a width. */
 function cut(name: string, width: number, size: number): string {
-  let used = 0;
-  let end = 0;
-  for (const letter of name) {
-    used += size * ((letter.codePointAt(0) ?? 0) > 0x2e7f ? 1 : LETTER);
-    if (used > width) return `${name.slice(0, Math.max(1, end - 1))}…`;
-    end += letter.length;
-  }
-  return name;
+  const room = width / size;
+  if (boldWidth(name) <= room) return name;
+  const letters = [...name];
+  while (letters.length > 1 && boldWidth(`${letters.join('')}…`) > room) letters.pop();
+  return `${letters.join('')}…`;
 }
 
 function Badge({ count, severity, zoom }: { count: number; severity: FindingSeverity; zoom: number }) {

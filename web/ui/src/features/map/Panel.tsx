@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import type { Quantiles } from '../../api/types';
 import { useT } from '../../i18n';
 import { count, duration, percent, rate } from '../../lib/format';
-import styles from './map.module.css';
+import styles from './panel.module.css';
 
 export function Figures({ calls, errors, seconds }: { calls: number; errors: number; seconds: number }) {
   const t = useT();

@@ -6,7 +6,7 @@ import { EdgeDetail } from './EdgeDetail';
 import type { MapModel } from './model';
 import { NodeDetail } from './NodeDetail';
 import type { Overlay } from './overlay';
-import styles from './map.module.css';
+import styles from './panel.module.css';
 
 export interface PanelProps {
   model: MapModel;
