@@ -26,7 +26,7 @@ fn hour(number: Minute) -> Rollup {
     let name = |number: usize| format!("service-{number:02}");
     let edge = |number: usize| Key::Edge {
         source: Place::service(name(number % SERVICES)),
-        target: Place::service(name((number * 7 + 1) % SERVICES)),
+        target: Place::service(name((number * 7 + 1 + number / SERVICES) % SERVICES)),
         alias: format!("10.0.0.{number}:8080"),
         protocol: "grpc".to_owned(),
         operation: format!("Service/Method{}", number % 3),
