@@ -16,7 +16,7 @@ use crate::model::{Graph, NodeKind, Notes};
 use crate::rollup::{Cells, Grain, minutes};
 use crate::services::layers;
 
-mod aliases;
+pub(crate) mod aliases;
 pub(crate) mod calls;
 pub(crate) mod draw;
 pub(crate) mod intern;

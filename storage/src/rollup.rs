@@ -328,7 +328,8 @@ mod tests {
     #[test]
     fn merging_is_adding_slot_by_slot() {
         let counts = |slots: &[(u16, i64)]| Counts(slots.to_vec());
-        let cases: [(&[(u16, i64)], &[(u16, i64)]); 5] = [
+        type Slots = &'static [(u16, i64)];
+        let cases: [(Slots, Slots); 5] = [
             (&[(1, 2), (3, 4)], &[(1, 1), (3, 4)]),
             (&[(1, 2), (3, 4)], &[(2, 1), (4, 4)]),
             (&[], &[(2, 1)]),

@@ -10,6 +10,7 @@ use super::observe::{Family, Proof, Seen, Window};
 use super::releases::Releases;
 use super::rules::{self, Rule};
 use super::thresholds::{CALLS, LOOK_BACK, PAIRED, TRACES, Threshold, Thresholds};
+use crate::graph::aliases::Aliases;
 use crate::rollup::{Cells, Key, Mode, Place, PlaceKind, slot};
 
 mod edge;
@@ -166,9 +167,13 @@ impl<'a> Case<'a> {
 
     /// Edges of these minutes of the last hour.
     pub(super) fn edges(&self, minutes: std::ops::Range<Minute>) -> Vec<Edge> {
+        // A refused call names an address: whose it is, answered calls of the hour tell.
+        let mut known = Aliases::default();
+        self.cells.series.iter().for_each(|series| known.learn(&series.key));
         let mut edges: BTreeMap<(Place, Place, Mode), Edge> = BTreeMap::new();
         for series in &self.cells.series {
             let Key::Edge { source, target, alias, operation, mode, .. } = &series.key else { continue };
+            let target = known.service(target).map_or_else(|| target.clone(), Place::service);
             for (minute, cell) in series.cells.range(minutes.clone()) {
                 let key = (source.clone(), target.clone(), *mode);
                 let edge = edges.entry(key).or_insert_with(|| Edge {

@@ -146,6 +146,10 @@ impl Engine {
         let desk = self.findings_desk().clone();
         let mut memory = desk.memory.lock().await;
         let judged = memory.windows.back().map(|window| window.to);
+        if from.is_some() {
+            // Whoever asks for the past has sent some since.
+            memory.day_asked = None;
+        }
         let evaluated = self.evaluate(&desk, &mut memory, from).await;
         if let Err(error) = &evaluated {
             // What was read and not judged is read again.

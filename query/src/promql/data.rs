@@ -171,7 +171,7 @@ pub(super) fn load(
     let mut counters = Vec::new();
     for (key, mut events) in events {
         deadline.check()?;
-        events.sort_unstable_by(|a, b| a.time.cmp(&b.time));
+        events.sort_unstable_by_key(|event| event.time);
         let (of, labels) = labels(key, &names);
         let events = Arc::new(events);
         for (family, name) in asked.iter().filter(|(family, _)| family.of == of) {

@@ -67,7 +67,10 @@ impl Engine {
                     continue;
                 }
                 let fetched = source.fetch(COLUMNS, &rows).map_err(Halt::from);
-                let taken = fetched.and_then(|batch| Ok(found.extend(linked(Columns::new(&batch), id, range)?)));
+                let taken = fetched.and_then(|batch| {
+                    found.extend(linked(Columns::new(&batch), id, range)?);
+                    Ok(())
+                });
                 scan::tolerate(taken, &mut notes)?;
             }
             found.sort_by_key(|link: &LinkedSpan| (link.start, link.trace_id, link.span_id, link.here));

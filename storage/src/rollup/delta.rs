@@ -242,7 +242,10 @@ fn wrong(what: String) -> ReadError {
 }
 
 /// Fingerprints of segments, those of the last used.
-pub(crate) struct Fingerprints(Mutex<(LruCache<i64, Arc<[u64]>>, usize)>);
+pub(crate) struct Fingerprints(Mutex<(Lists, usize)>);
+
+/// By segment; and their bytes beside it.
+type Lists = LruCache<i64, Arc<[u64]>>;
 
 impl Default for Fingerprints {
     fn default() -> Self {

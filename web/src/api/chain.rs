@@ -35,7 +35,8 @@ pub(crate) async fn statistics(
         Some(key) => GroupBy::Attribute(key.to_owned()),
     };
     let trace = state.engine.trace_or_notes(id).await?.map_err(|notes| unknown(id, &notes.warnings))?;
-    Ok(Json(TraceStatistics::of(sums(&trace, &group_by), trace.notes)))
+    let rows = sums(&trace, &group_by);
+    Ok(Json(TraceStatistics::of(&trace, rows)))
 }
 
 /// Links from the trace, and from other traces to it.

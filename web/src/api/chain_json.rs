@@ -81,23 +81,27 @@ struct Statistic {
     self_avg_ns: u64,
     self_min_ns: u64,
     self_max_ns: u64,
-    /// Of 1: how much of the total it spent itself.
+    /// Of 1: its own time in the duration of the trace. Of spans side by side the sum may pass 1.
     self_share: f64,
 }
 
 impl TraceStatistics {
-    pub(crate) fn of(rows: Vec<model::Statistic>, notes: model::Notes) -> Self {
-        Self { rows: rows.into_iter().map(Statistic::from).collect(), notes: notes.into() }
+    pub(crate) fn of(trace: &model::Trace, rows: Vec<model::Statistic>) -> Self {
+        let start = trace.spans.iter().map(|span| span.start).min().unwrap_or_default();
+        let end = trace.spans.iter().map(|span| span.end).max().unwrap_or_default();
+        let duration = end.saturating_sub(start);
+        let rows = rows.into_iter().map(|row| Statistic::of(row, duration)).collect();
+        Self { rows, notes: trace.notes.clone().into() }
     }
 }
 
-impl From<model::Statistic> for Statistic {
-    fn from(row: model::Statistic) -> Self {
+impl Statistic {
+    fn of(row: model::Statistic, duration: u64) -> Self {
         let average = |sum: u64| sum / row.count.max(1);
         Self {
             avg_ns: average(row.total),
             self_avg_ns: average(row.self_total),
-            self_share: if row.total > 0 { row.self_total as f64 / row.total as f64 } else { 0.0 },
+            self_share: if duration > 0 { row.self_total as f64 / duration as f64 } else { 0.0 },
             group: row.group,
             count: row.count,
             errors: row.errors,

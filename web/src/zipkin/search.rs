@@ -73,7 +73,7 @@ impl Question {
     /// Whether a trace, by start, is what is asked for. Its time is its root's, else that of its last span.
     pub(super) fn test(&self, trace: &[Span]) -> bool {
         let timed = || trace.iter().filter(|span| span.timestamp > 0);
-        let Some(begins) = timed().find(|span| span.parent_id.is_none()).or(timed().last()) else { return false };
+        let Some(begins) = timed().find(|span| span.parent_id.is_none()).or(timed().next_back()) else { return false };
         if !self.range.contains((begins.timestamp as i64).saturating_mul(1_000)) {
             return false;
         }

@@ -323,7 +323,7 @@ export const en = {
   'stats.selfTotal': 'Self total',
   'stats.selfAvg': 'Self avg',
   'stats.selfShare': 'Self share',
-  'stats.selfShare.title': 'How much of the total was not covered by children',
+  'stats.selfShare.title': 'Own time, not covered by children, in the duration of the trace',
   'stats.groups': '{n} {n|group|groups}',
   'stats.none': 'No span of this trace has this attribute',
   'stats.ask': 'Write the key of an attribute of spans or of their resource',
