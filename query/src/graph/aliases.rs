@@ -1,6 +1,8 @@
 //! Which service answers under the name that its callers have for it, an address as a rule: learned from
 //! calls of which both sides are stored.
 
+use std::borrow::Cow;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::peer;
@@ -10,7 +12,7 @@ use crate::rollup::{Key, Place, PlaceKind};
 #[derive(Default)]
 pub(crate) struct Aliases<'a> {
     /// None: several services answered, as behind a gateway that sends no spans.
-    services: HashMap<&'a str, Option<&'a str>>,
+    services: HashMap<Cow<'a, str>, Option<&'a str>>,
     /// Names of services that are seen.
     seen: HashSet<&'a str>,
 }
@@ -24,15 +26,29 @@ impl<'a> Aliases<'a> {
                     self.seen.insert(&place.name);
                 }
                 if target.kind == PlaceKind::Service && !alias.is_empty() && !peer::topic(alias, protocol) {
-                    let known = self.services.entry(alias).or_insert(Some(&target.name));
-                    if *known != Some(&target.name) {
-                        *known = None;
-                    }
+                    self.answers(Cow::Borrowed(alias), &target.name);
                 }
             }
-            Key::Serve { service, .. } | Key::Presence { service, .. } => {
+            Key::Serve { service, operation, protocol, .. } => {
+                self.seen.insert(service);
+                // A call that finds no address names the interface alone: `protocol:interface`.
+                if let Some((interface, _)) = operation.rsplit_once('/')
+                    && !interface.is_empty()
+                    && !interface.contains(' ')
+                {
+                    self.answers(Cow::Owned(format!("{protocol}:{interface}")), service);
+                }
+            }
+            Key::Presence { service, .. } => {
                 self.seen.insert(service);
             }
+        }
+    }
+
+    fn answers(&mut self, name: Cow<'a, str>, service: &'a str) {
+        let known = self.services.entry(name).or_insert(Some(service));
+        if *known != Some(service) {
+            *known = None;
         }
     }
 
@@ -43,7 +59,11 @@ impl<'a> Aliases<'a> {
         if place.kind != PlaceKind::External {
             return None;
         }
-        let name = place.name.as_str();
-        if self.seen.contains(name) { Some(name) } else { self.services.get(name).copied().flatten() }
+        self.named(&place.name)
+    }
+
+    /// The same by the name alone.
+    pub(crate) fn named(&self, name: &str) -> Option<&'a str> {
+        self.seen.get(name).copied().or_else(|| self.services.get(name).copied().flatten())
     }
 }

@@ -147,6 +147,19 @@ fn a_refused_call_goes_to_the_service_that_answered_others() {
 }
 
 #[test]
+fn a_call_that_found_no_address_goes_to_the_service_of_its_interface() {
+    let refused = failed(calling(one("front", 1, 0, CLIENT), "dubbo", "dubbo:shop.Orders"), "no_instance");
+    let refused = Span { trace_id: TraceId([7; 16]), ..refused };
+    let served = Span {
+        protocol: Some("dubbo".to_owned()),
+        operation: "shop.Orders/get".to_owned(),
+        ..one("order", 3, 2, SERVER)
+    };
+    let found = graph(&[refused, calling(one("front", 2, 0, CLIENT), "dubbo", "10.0.0.7:20880"), served]);
+    assert_eq!(told(&found), [edge("front", "order", 2, 1)]);
+}
+
+#[test]
 fn an_address_of_several_services_is_none_of_them() {
     let call = |id| calling(one("front", id, 0, CLIENT), "http", "gateway:80");
     let found = graph(&[

@@ -1,11 +1,11 @@
 //! The cells of a window by service, with the calls that nobody answered led to whom they were for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
 use storage::rollup::Cell;
 
 use super::model::{Identity, Totals};
+use crate::graph::aliases::Aliases;
 use crate::graph::sketch::Sketch;
 use crate::model::Quantiles;
 use crate::rollup::{Cells, Key, OUTCOMES, Place, PlaceKind, Series, slot};
@@ -74,36 +74,20 @@ impl<'a> View<'a> {
 }
 
 /// Who stands behind an address or a name.
-pub(crate) struct Places<'a> {
-    services: BTreeSet<&'a str>,
-    /// The only service that answered under a name; None where several did.
-    aliases: HashMap<&'a str, Option<&'a str>>,
-}
+#[derive(Default)]
+pub(crate) struct Places<'a>(Aliases<'a>);
 
 impl<'a> Places<'a> {
     fn new(cells: &'a Cells) -> Self {
-        let (mut services, mut aliases) = (BTreeSet::new(), HashMap::new());
-        for series in &cells.series {
-            match &series.key {
-                Key::Presence { service, .. } | Key::Serve { service, .. } => {
-                    services.insert(service.as_str());
-                }
-                Key::Edge { target, alias, .. } if target.kind == PlaceKind::Service && !alias.is_empty() => {
-                    let known = aliases.entry(alias.as_str()).or_insert(Some(target.name.as_str()));
-                    if *known != Some(target.name.as_str()) {
-                        *known = None;
-                    }
-                }
-                Key::Edge { .. } => {}
-            }
-        }
-        Self { services, aliases }
+        let mut places = Self::default();
+        cells.series.iter().for_each(|series| places.0.learn(&series.key));
+        places
     }
 
     /// A call that nobody answered is for the service that bears the peer's name, else for the only one
     /// that answered other calls to that peer.
     pub(crate) fn service(&self, external: &str) -> Option<&'a str> {
-        self.services.get(external).copied().or_else(|| self.aliases.get(external).copied().flatten())
+        self.0.named(external)
     }
 
     fn resolve(&self, source: &Place, target: &'a Place) -> Target<'a> {
