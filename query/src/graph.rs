@@ -80,7 +80,7 @@ impl Engine {
             let ns = |minute: Minute| minute.saturating_mul(NANOS_PER_MINUTE);
             let window = Range { from: ns(asked.start), to: ns(asked.end) };
             let mut graph = draw::draw(&sums, &options, window, counted.as_of, notes);
-            let layers = layers::layers(&Cells::of(&counted.parts, asked), &file);
+            let layers = layers::layers(&Cells::of_sums(&sums, asked), &file);
             let named = graph.nodes.iter_mut().filter(|node| node.kind == NodeKind::Service);
             named.for_each(|node| node.layer = layers.get(&node.name).map(|(layer, _)| layer.name().to_owned()));
             Ok(graph)

@@ -110,6 +110,18 @@ impl Cells {
         series.sort_by(|a, b| a.key.cmp(&b.key));
         Self { minutes, series }
     }
+
+    /// One cell of each key for all minutes: where parts of different grain add up, none by itself is true.
+    pub(crate) fn of_sums(sums: &[(Key, Cell)], minutes: Span<Minute>) -> Self {
+        let counted = sums.iter().filter(|(_, cell)| cell.counts.get(slot::CALLS) > 0);
+        let one = |(key, cell): &(Key, Cell)| Series {
+            key: key.clone(),
+            cells: BTreeMap::from([(minutes.start, cell.clone())]),
+        };
+        let mut series: Vec<Series> = counted.map(one).collect();
+        series.sort_by(|a, b| a.key.cmp(&b.key));
+        Self { minutes, series }
+    }
 }
 
 /// The whole minutes that a range touches.
