@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use hashbrown::{HashMap, HashSet};
 
 use super::peer;
-use crate::rollup::{Key, Place, PlaceKind};
+use crate::rollup::{Key, Mode, Place, PlaceKind};
 
 /// Services by the peer that their callers name.
 #[derive(Default)]
@@ -21,11 +21,12 @@ impl<'a> Aliases<'a> {
     /// What a key tells, whenever it counted.
     pub(crate) fn learn(&mut self, key: &'a Key) {
         match key {
-            Key::Edge { source, target, alias, protocol, .. } => {
+            Key::Edge { source, target, alias, protocol, mode, .. } => {
                 for place in [source, target].into_iter().filter(|place| place.kind == PlaceKind::Service) {
                     self.seen.insert(&place.name);
                 }
-                if target.kind == PlaceKind::Service && !alias.is_empty() && !peer::topic(alias, protocol) {
+                let topic = *mode == Mode::Async && peer::topic(alias, protocol);
+                if target.kind == PlaceKind::Service && !alias.is_empty() && !topic {
                     self.answers(Cow::Borrowed(alias), &target.name);
                 }
             }
