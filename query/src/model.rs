@@ -118,7 +118,8 @@ pub enum Blame {
 /// Sums over spans of a trace; ns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistic {
-    pub group: String,
+    /// None: the spans without the attribute.
+    pub group: Option<String>,
     pub count: u64,
     pub errors: u64,
     pub total: u64,

@@ -44,7 +44,7 @@ def check(clew, folder, case):
     trace = json.loads((folder / case['file']).read_text())
     trace = trace['data'][0] if 'data' in trace else trace
     # Several files use one id.
-    trace = json.loads(json.dumps(trace).replace(trace['traceID'], secrets.token_hex(16)))
+    trace = json.loads(json.dumps(trace).replace(f'"traceID": "{trace["traceID"]}"', f'"traceID": "{secrets.token_hex(16)}"'))
     send(clew, trace)
     group = GROUPS.get(case['group_by'], case['group_by'])
     rows = clew.get(f'traces/{trace["traceID"]}/statistics', group_by=group)['rows']

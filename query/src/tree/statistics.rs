@@ -12,7 +12,7 @@ pub enum GroupBy {
     Service,
     /// Span name.
     Operation,
-    /// Text of an attribute of the span, else of its resource; spans without it are in no group.
+    /// Text of an attribute of the span, else of its resource; spans without it are a group of their own.
     Attribute(String),
 }
 
@@ -31,9 +31,9 @@ impl GroupBy {
 
 /// Groups in order of the time that they spent themselves, longest first; then by name.
 pub fn statistics(trace: &Trace, group_by: &GroupBy) -> Vec<Statistic> {
-    let mut groups: BTreeMap<String, Statistic> = BTreeMap::new();
+    let mut groups: BTreeMap<Option<String>, Statistic> = BTreeMap::new();
     for (row, span) in trace.spans.iter().enumerate() {
-        let Some(group) = group_by.of(span) else { continue };
+        let group = group_by.of(span);
         let (total, own) = (span.end.saturating_sub(span.start), trace.tree.self_time[row]);
         let known = groups.entry(group.clone()).or_insert_with(|| Statistic {
             group,

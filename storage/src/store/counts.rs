@@ -19,8 +19,8 @@ const CACHE_BYTES: usize = 192 << 20;
 const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 /// Cells of one answer, bytes.
 const ANSWER_BYTES: usize = 512 << 20;
-/// Of live rows more than these, an answer that is not older than this may be given again.
-const FEW_ROWS: usize = 2_048;
+/// Of live rows more than these, which take some 50 ms, an answer that is not older than this may be given again.
+const FEW_ROWS: usize = 32_768;
 const FRESH: Duration = Duration::from_secs(1);
 /// Attempts against a keeper that sums chunks meanwhile.
 const ATTEMPTS: u32 = 5;

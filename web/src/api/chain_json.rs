@@ -69,7 +69,8 @@ pub(crate) struct TraceStatistics {
 
 #[derive(Serialize, ToSchema)]
 struct Statistic {
-    group: String,
+    /// Null: the spans without the attribute.
+    group: Option<String>,
     count: u64,
     errors: u64,
     total_ns: u64,

@@ -79,7 +79,8 @@ export interface Skeleton {
 export type Blame = 'span' | 'edge' | 'peer';
 
 export interface Statistic {
-  group: string;
+  /** Null: the spans without the attribute. */
+  group: string | null;
   count: number;
   errors: number;
   total_ns: number;

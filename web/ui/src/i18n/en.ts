@@ -323,6 +323,7 @@ export const en = {
   'stats.selfTotal': 'Self total',
   'stats.selfAvg': 'Self avg',
   'stats.selfShare': 'Self share',
+  'stats.without': 'without it',
   'stats.selfShare.title': 'Own time, not covered by children, in the duration of the trace',
   'stats.groups': '{n} {n|group|groups}',
   'stats.none': 'No span of this trace has this attribute',

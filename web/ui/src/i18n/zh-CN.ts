@@ -323,6 +323,7 @@ export const zh: Record<Key, string> = {
   'stats.selfTotal': '自身总计',
   'stats.selfAvg': '自身平均',
   'stats.selfShare': '自身占比',
+  'stats.without': '无此属性',
   'stats.selfShare.title': '自身时间（未被子 span 覆盖）占整条 trace 时长的比例',
   'stats.groups': '{n} 组',
   'stats.none': '此链路中没有 span 带有该属性',

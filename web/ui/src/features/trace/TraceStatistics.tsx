@@ -62,7 +62,7 @@ export function TraceStatistics({ model, state, patch }: { model: TraceModel; st
             <Head state={state} patch={patch} />
             <tbody>
               {(all ? rows : rows.slice(0, FIRST)).map((row) => (
-                <Line key={row.group} row={row} model={model} by={state.by} most={mostSelf(rows)} patch={patch} />
+                <Line key={row.group ?? '\u0000'} row={row} model={model} by={state.by} most={mostSelf(rows)} patch={patch} />
               ))}
             </tbody>
           </table>
@@ -120,13 +120,14 @@ interface LineProps {
 
 function Line({ row, model, by, most, patch }: LineProps) {
   const t = useT();
-  const service = by === 'service' ? model.skeleton.services.indexOf(row.group) : -1;
-  const label = service < 0 ? row.group : <ServiceTag name={row.group} hue={model.hues[service]} />;
+  const { group } = row;
+  const service = by === 'service' && group !== null ? model.skeleton.services.indexOf(group) : -1;
+  const label = group === null ? t('stats.without') : service < 0 ? group : <ServiceTag name={group} hue={model.hues[service]} />;
   return (
     <tr>
-      <td title={row.group}>
+      <td title={group ?? undefined}>
         {by === 'service' || by === 'operation' ? (
-          <button type="button" title={t('stats.show')} onClick={() => patch({ tab: 'waterfall', find: row.group })}>
+          <button type="button" title={t('stats.show')} onClick={() => patch({ tab: 'waterfall', find: group ?? '' })}>
             {label}
           </button>
         ) : (

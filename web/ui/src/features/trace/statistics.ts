@@ -34,7 +34,11 @@ export function sortRows(rows: readonly Statistic[], sort: string): Statistic[] 
   const { column, descending } = readSort(sort);
   const sign = descending ? -1 : 1;
   return [...rows].sort((a, b) => {
-    const [x, y] = [a[column], b[column]];
-    return (x < y ? -1 : x > y ? 1 : 0) * sign || (a.group < b.group ? -1 : a.group > b.group ? 1 : 0);
+    const [x, y] = [a[column] ?? '', b[column] ?? ''];
+    return (x < y ? -1 : x > y ? 1 : 0) * sign || compare(a.group ?? '', b.group ?? '');
   });
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
