@@ -49,7 +49,6 @@ export async function run({ page, shot, say }) {
   await page.waitForURL((url) => url.searchParams.get('table') === '1');
   await page.waitForSelector('section thead th');
   found.push(...(await violations(page, 'service as a table')));
-  await page.goBack().catch(() => {});
 
   // Two versions may not be there; then the dialog says so.
   const address = new URL(page.url());
