@@ -76,7 +76,7 @@ def main():
 def bugs(report):
     """Each is found by a kill at one point."""
     must_fail(report, 'ack before the log is written', once, 'wal.before-write', 'bug.ack-before-wal=on')
-    must_fail(report, 'checkpoint that is not committed', once, 'wal.after-sync', 'bug.lose-checkpoint=on', 200)
+    must_fail(report, 'checkpoint that is not committed', once, 'flush.frozen', 'bug.lose-checkpoint=on', 3)
     must_fail(report, 'merge that keeps its sources', once, 'merge.after-commit', 'bug.keep-sources=on')
     must_fail(report, 'clearing of live files', once, 'clear.orphan', 'bug.clear-live=on', 8)
 
