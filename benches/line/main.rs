@@ -125,8 +125,7 @@ async fn queries(server: &Server, load: &Load) {
     ] {
         time(server, name, &queries, "≤ 5 ms at 10M").await;
     }
-    time(server, "service graph of all spans", &[format!("/api/v1/graph?{all}")], "≤ 3 ms for 24 h")
-        .await;
+    time(server, "service graph of all spans", &[format!("/api/v1/graph?{all}")], "≤ 3 ms for 24 h").await;
 }
 
 async fn time(server: &Server, what: &str, paths: &[String], goal: &str) {

@@ -41,13 +41,15 @@ fn no_such(path: &str) -> Response {
 /// First segments that belong to machines: a mistyped API path must not look like a page.
 const MACHINE: [&str; 8] = ["api", "jaeger", "tempo", "zipkin", "loki", "prometheus", "v1", "assets"];
 
-/// Whether the UI may have a page there. Encoded separators and dots are nobody's page.
+/// Whether the UI may have a page there. Encoded dots are nobody's page; an encoded slash is one where a name
+/// stands, for services may have it in theirs.
 fn is_page(path: &str) -> bool {
     let mut segments = path.split('/').skip(1);
-    let machine = segments.clone().next().is_some_and(|first| MACHINE.contains(&first));
+    let first = segments.clone().next().unwrap_or_default();
+    let machine = MACHINE.contains(&first) || first.to_ascii_lowercase().contains("%2f");
     let odd = segments.any(|segment| {
         let lower = segment.to_ascii_lowercase();
-        matches!(segment, "." | "..") || ["%25", "%2e", "%2f", "%5c", "%00", "\\"].iter().any(|bad| lower.contains(bad))
+        matches!(segment, "." | "..") || ["%25", "%2e", "%5c", "%00", "\\"].iter().any(|bad| lower.contains(bad))
     });
     !machine && !odd
 }
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn pages_are_told_from_paths_of_machines() {
-        for page in ["/", "/traces", "/traces/0123abcd", "/services/100%20percent"] {
+        for page in ["/", "/traces", "/traces/0123abcd", "/services/100%20percent", "/services/shop%2Fcart"] {
             assert!(is_page(page), "{page}");
         }
         for other in [

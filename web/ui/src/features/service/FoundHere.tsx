@@ -16,7 +16,11 @@ export function FoundHere({ answer, env, service }: { answer: FindingList | unde
   const t = useT();
   const { time } = useRange();
   if (!answer) return null;
-  const link = <Link href={pageLink(paths.governance, time, { env, service })}>{t('gov.title')}</Link>;
+  const link = (
+    <Link className={styles['inText']} href={pageLink(paths.governance, time, { env, service })}>
+      {t('gov.title')}
+    </Link>
+  );
   const [before, after] = t('service.noFindings').split('{link}');
   return (
     <Section
