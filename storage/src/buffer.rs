@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::scan::{Chunk, Read, ReadError};
 use crate::schema::Table;
@@ -79,9 +79,15 @@ impl LiveBatch {
     /// Adds up to `limit` distinct terms of `field` that begin with `prefix`, the first in order.
     pub fn terms(&self, field: Field, prefix: &[u8], limit: usize, found: &mut BTreeSet<Vec<u8>>) {
         let terms = self.terms.get_or_init(|| {
-            let mut block = extract::BlockTerms::default();
-            block.collect_tags(self.table, &self.rows, 0..self.rows.num_rows());
-            block.iter().map(|(field, term)| (field, term.to_vec())).collect()
+            let mut seen: HashMap<Field, HashSet<Vec<u8>>> = HashMap::new();
+            extract::each_tag(self.table, &self.rows, 0..self.rows.num_rows(), |field, term| {
+                let terms = seen.entry(field).or_default();
+                if !terms.contains(term) {
+                    terms.insert(term.to_vec());
+                }
+            });
+            let of_field = |(field, terms): (Field, HashSet<Vec<u8>>)| terms.into_iter().map(move |term| (field, term));
+            seen.into_iter().flat_map(of_field).collect()
         });
         let from = (field, prefix.to_vec());
         let matching = terms.range(from..).take_while(|(f, term)| *f == field && term.starts_with(prefix));

@@ -167,13 +167,15 @@ impl Segment {
         project(&batch, columns).map_err(|error| arrow_error(blob, error))
     }
 
+    /// Adds the distinct terms of `field` that begin with `prefix`, in order, at most `limit`. True where
+    /// there are others that the index does not know by name.
     pub fn terms(
         &self,
         field: Field,
         prefix: &[u8],
         limit: usize,
         found: &mut BTreeSet<Vec<u8>>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<bool, ReadError> {
         self.readers()?.index.terms(field, prefix, limit, found)
     }
 

@@ -1,6 +1,6 @@
 //! A consistent view of the store: live batches and segments, each row in one of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -10,7 +10,6 @@ use crate::catalog::RollupState;
 use crate::scan::{Chunk, Read, ReadError};
 use crate::schema::Table;
 use crate::segment::{Segment, ServiceRows, services};
-use crate::terms::Field;
 
 /// Everything acknowledged when it was taken, each row once.
 #[derive(Clone)]
@@ -82,32 +81,6 @@ impl Snapshot {
             .collect();
         sources.sort_by_key(|source| std::cmp::Reverse(source.time_bounds().1));
         sources
-    }
-
-    /// Distinct terms of a field that begin with `prefix`, of sources that meet `from..to`, in order;
-    /// the first `limit` of them, and what could not be read.
-    pub fn terms(
-        &self,
-        table: Table,
-        field: Field,
-        prefix: &[u8],
-        from: i64,
-        to: i64,
-        limit: usize,
-    ) -> (BTreeSet<Vec<u8>>, Vec<ReadError>) {
-        let (mut found, mut errors) = (BTreeSet::new(), Vec::new());
-        for source in self.sources(table, from, to) {
-            match &source {
-                Source::Live(batch) => batch.terms(field, prefix, limit, &mut found),
-                Source::Stored(segment) => {
-                    errors.extend(segment.terms(field, prefix, limit, &mut found).err());
-                }
-            }
-            while found.len() > limit {
-                found.pop_last();
-            }
-        }
-        (found, errors)
     }
 }
 

@@ -27,23 +27,28 @@ pub(crate) fn terms(
     notes: &mut Notes,
 ) -> Result<BTreeSet<Vec<u8>>, QueryError> {
     let Wanted { table, field, prefix, range, limit } = *wanted;
-    let mut found = BTreeSet::new();
+    let (mut found, mut unnamed) = (BTreeSet::new(), false);
     for source in snapshot.sources(table, range.from, range.to) {
         deadline.check()?;
         match &source {
             Source::Live(batch) => batch.terms(field, prefix, limit, &mut found),
-            Source::Stored(segment) => {
-                if let Err(error) = segment.terms(field, prefix, limit, &mut found) {
-                    notes.unreadable(&error);
-                }
-            }
+            Source::Stored(segment) => match segment.terms(field, prefix, limit, &mut found) {
+                Ok(more) => unnamed |= more,
+                Err(error) => notes.unreadable(&error),
+            },
         }
         while found.len() > limit {
             found.pop_last();
         }
     }
+    if unnamed {
+        notes.warnings.push(UNNAMED.to_owned());
+    }
     Ok(found)
 }
+
+/// A search for a value finds it all the same.
+const UNNAMED: &str = "there are too many different values to list them all; some are not told";
 
 /// Says that names which fill the `most` bytes that the index keeps of each may be cut.
 pub(crate) fn tell_of_cut<'a>(mut names: impl Iterator<Item = &'a str>, most: usize, notes: &mut Notes) {

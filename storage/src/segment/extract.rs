@@ -1,4 +1,4 @@
-//! The terms of a block of rows: what its document in the index will hold.
+//! The terms of a block of rows: what the index will know of it.
 
 use std::ops::Range;
 
@@ -11,46 +11,61 @@ use crate::schema::{Table, col};
 use crate::terms::{Field, intrinsic, operation_term, push_key_term, push_tag_term, severity_name};
 use crate::text;
 
-/// Distinct terms of the rows of one block, in the order first met. Reused from block to block.
-#[derive(Default)]
-pub(crate) struct BlockTerms {
-    arena: Vec<u8>,
-    terms: Vec<(Field, Range<u32>)>,
-    seen: HashTable<u32>,
-    scratch: Vec<u8>,
+/// Hands over the terms of `rows` of `batch` but words. One may come many times.
+pub(crate) fn each_tag(table: Table, batch: &RecordBatch, rows: Range<usize>, see: impl FnMut(Field, &[u8])) {
+    let mut extract = Extract { scratch: Vec::new(), see };
+    extract.origin(batch, rows.clone());
+    match table {
+        Table::Spans => extract.spans(batch, rows),
+        Table::Logs => extract.logs(batch, rows),
+        Table::Metrics => {
+            extract.dictionary(batch, col::METRIC_NAME, intrinsic::METRIC, rows.clone());
+            extract.attributes(batch, "metric", rows);
+        }
+    }
 }
 
-impl BlockTerms {
-    /// Fills this with the terms of `rows` of `batch`.
-    pub(crate) fn collect(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
-        self.collect_tags(table, batch, rows.clone());
-        if table == Table::Logs {
-            for_each_text(batch, col::BODY, rows, |text| {
-                text::for_each_word(text, |word| self.add(Field::Word, word.as_bytes()));
-            });
-        }
-    }
+/// Distinct words of the texts of one block, in the order first met. Reused from block to block.
+#[derive(Default)]
+pub(crate) struct BlockWords {
+    arena: Vec<u8>,
+    words: Vec<Range<u32>>,
+    seen: HashTable<u32>,
+}
 
-    /// The same without the words of texts.
-    pub(crate) fn collect_tags(&mut self, table: Table, batch: &RecordBatch, rows: Range<usize>) {
+impl BlockWords {
+    /// Fills this with the words of the bodies of `rows`.
+    pub(crate) fn collect(&mut self, batch: &RecordBatch, rows: Range<usize>) {
         self.arena.clear();
-        self.terms.clear();
+        self.words.clear();
         self.seen.clear();
-        self.origin(batch, rows.clone());
-        match table {
-            Table::Spans => self.spans(batch, rows),
-            Table::Logs => self.logs(batch, rows),
-            Table::Metrics => {
-                self.dictionary(batch, col::METRIC_NAME, intrinsic::METRIC, rows.clone());
-                self.attributes(batch, "metric", rows);
-            }
+        for_each_text(batch, col::BODY, rows, |text| text::for_each_word(text, |word| self.add(word.as_bytes())));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.words.iter().map(|range| &self.arena[range.start as usize..range.end as usize])
+    }
+
+    fn add(&mut self, word: &[u8]) {
+        let hash = xxhash_rust::xxh3::xxh3_64;
+        let Self { arena, words, seen } = self;
+        let bytes = |at: &u32| &arena[words[*at as usize].start as usize..words[*at as usize].end as usize];
+        let entry = seen.entry(hash(word), |at| bytes(at) == word, |at| hash(bytes(at)));
+        if let hashbrown::hash_table::Entry::Vacant(slot) = entry {
+            slot.insert(words.len() as u32);
+            let from = arena.len() as u32;
+            arena.extend_from_slice(word);
+            words.push(from..arena.len() as u32);
         }
     }
+}
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Field, &[u8])> {
-        self.terms.iter().map(|(field, range)| (*field, &self.arena[range.start as usize..range.end as usize]))
-    }
+struct Extract<F> {
+    scratch: Vec<u8>,
+    see: F,
+}
 
+impl<F: FnMut(Field, &[u8])> Extract<F> {
     /// Columns that every table has.
     fn origin(&mut self, batch: &RecordBatch, rows: Range<usize>) {
         self.dictionary(batch, col::SERVICE_NAME, intrinsic::SERVICE, rows.clone());
@@ -94,8 +109,7 @@ impl BlockTerms {
             let key = (services.keys().value(row), kinds.value(row), names.keys().value(row));
             if distinct.insert(key) {
                 let (service, name) = (value_at(&services, row), value_at(&names, row));
-                let term = operation_term(service, key.1, name);
-                self.add(Field::Operation, &term);
+                (self.see)(Field::Operation, &operation_term(service, key.1, name));
             }
         }
     }
@@ -139,11 +153,9 @@ impl BlockTerms {
 
     fn object(&mut self, scope: &str, object: &str) {
         for (key, raw) in attrs::entries(object) {
-            let mut term = std::mem::take(&mut self.scratch);
-            term.clear();
-            push_key_term(&mut term, scope, &key);
-            self.add(Field::Key, &term);
-            self.scratch = term;
+            self.scratch.clear();
+            push_key_term(&mut self.scratch, scope, &key);
+            (self.see)(Field::Key, &self.scratch);
             self.tag(&key, &attrs::text_of(raw));
             if raw.starts_with('[') {
                 attrs::items(raw).for_each(|item| self.tag(&key, &attrs::text_of(item)));
@@ -152,34 +164,9 @@ impl BlockTerms {
     }
 
     fn tag(&mut self, key: &str, value: &str) {
-        let mut term = std::mem::take(&mut self.scratch);
-        term.clear();
-        push_tag_term(&mut term, key, value);
-        self.add(Field::Tag, &term);
-        self.scratch = term;
-    }
-
-    fn add(&mut self, field: Field, term: &[u8]) {
-        let hash = |field: Field, term: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(term, field as u64);
-        let Self { arena, terms, seen, .. } = self;
-        let bytes = |at: &u32| {
-            let (field, range) = &terms[*at as usize];
-            (*field, &arena[range.start as usize..range.end as usize])
-        };
-        let entry = seen.entry(
-            hash(field, term),
-            |at| bytes(at) == (field, term),
-            |at| {
-                let (field, term) = bytes(at);
-                hash(field, term)
-            },
-        );
-        if let hashbrown::hash_table::Entry::Vacant(slot) = entry {
-            slot.insert(terms.len() as u32);
-            let from = arena.len() as u32;
-            arena.extend_from_slice(term);
-            terms.push((field, from..arena.len() as u32));
-        }
+        self.scratch.clear();
+        push_tag_term(&mut self.scratch, key, value);
+        (self.see)(Field::Tag, &self.scratch);
     }
 }
 

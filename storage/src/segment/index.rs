@@ -1,58 +1,69 @@
-//! The index of a segment: one file that holds a tantivy segment and the fingerprints of its traces.
+//! The index of a segment: one file that says which blocks of rows may hold what is asked for.
 //!
 //! ```text
-//!   ┌──────────┬───────────────┬──────────────┬──────────────┬──────────┬────────────────┬──────────┐
-//!   │ CLEWIDX1 │ tantivy files │ fingerprints │ block times  │ contents │ contents bytes │ CLEWIDX1 │
-//!   │ 8 bytes  │ one by one    │ 12 B a trace │ 16 B a block │ JSON     │ u64 LE         │ 8 bytes  │
-//!   └──────────┴───────────────┴──────────────┴──────────────┴──────────┴────────────────┴──────────┘
+//!   ┌──────────┬───────────────┬──────────┬─────────┬──────────────┬──────────────┬──────────┬────────────────┬──────────┐
+//!   │ CLEWIDX2 │ tantivy files │ postings │ names   │ fingerprints │ block times  │ contents │ contents bytes │ CLEWIDX2 │
+//!   │ 8 bytes  │ words of logs │ of terms │ of them │ of traces    │ 16 B a block │ JSON     │ u64 LE         │ 8 bytes  │
+//!   └──────────┴───────────────┴──────────┴─────────┴──────────────┴──────────────┴──────────┴────────────────┴──────────┘
 //! ```
-//! A document is a block of [`BLOCK_ROWS`] rows, in row order; it holds each distinct term of its
-//! rows once. So a term that repeats in neighbours costs once, and a hit names rows to look at.
-//! Trace ids are not terms: random 16 bytes are the worst a dictionary can be given. A sorted list
-//! of (64-bit fingerprint, block) finds them in two reads.
+//! A block is [`BLOCK_ROWS`] rows, in row order; it holds each distinct term of its rows once. So a term that
+//! repeats in neighbours costs once, and a hit names rows to look at.
+//!
+//! * Keys, tags and operations are in [`postings`] by their hash, and by name in [`names`] where listings need it:
+//!   a tenth of the time that a dictionary of all of them takes, and a fifth of the room (docs/performance.md).
+//! * Words of texts are tantivy's ([`documents`]): parts of words are asked for too, so all are kept as they are.
+//! * Trace ids are a sorted list of [`fingerprints`] that finds a trace in one or two reads.
 
+mod bits;
 mod directory;
+mod documents;
 mod fingerprints;
+mod names;
+mod postings;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tantivy::directory::RamDirectory;
-use tantivy::directory::error::OpenReadError;
-use tantivy::schema::{BytesOptions, IndexRecordOption, Schema};
-use tantivy::{Directory, DocSet, Index, IndexSettings, SingleSegmentIndexWriter, TERMINATED, TantivyDocument, Term};
 
-use super::blob::{Blob, cause};
-use super::extract::BlockTerms;
+use super::blob::Blob;
+use super::extract::{self, BlockWords};
 use super::order;
 use crate::scan::ReadError;
 use crate::schema::Table;
 use crate::terms::{Field, Prune};
-use crate::text::LONG_WORD;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use directory::{Part, PartsDirectory};
+use documents::{DocumentWriter, Documents, Files};
 pub(super) use fingerprints::fingerprint;
 use fingerprints::{Fingerprints, Pairs};
+use names::{Names, NamesWriter};
+use postings::{Postings, PostingsWriter};
 
 /// Rows of one document. Small enough that a rare hit reads one page, large enough that values repeat.
 pub(super) const BLOCK_ROWS: usize = 256;
 
-const MAGIC: &[u8; 8] = b"CLEWIDX1";
-/// What tantivy's arena may take before it grows; the smallest it allows.
-const WRITER_BYTES: usize = 15_000_000;
-const TERM_FIELDS: [(Field, &str); 4] =
-    [(Field::Key, "key"), (Field::Tag, "tag"), (Field::Operation, "operation"), (Field::Word, "word")];
+const MAGIC: &[u8; 8] = b"CLEWIDX2";
+/// Of an index that keeps all terms in tantivy.
+const FIRST_MAGIC: &[u8; 8] = b"CLEWIDX1";
 
 #[derive(Serialize, Deserialize)]
 struct Contents {
-    files: Vec<(PathBuf, Range<u64>)>,
+    /// None but for tables with texts.
+    files: Files,
     fingerprints: Range<u64>,
     /// Least and greatest time of each block, i64 LE.
     times: Range<u64>,
+    /// Of keys, tags and operations; the first format has them in tantivy.
+    terms: Option<Terms<Range<u64>, Range<u64>>>,
+}
+
+/// Two views of the same terms.
+#[derive(Serialize, Deserialize)]
+struct Terms<P, N> {
+    postings: P,
+    names: N,
 }
 
 /// The rows cannot be indexed: a fault of tantivy or of this program.
@@ -67,10 +78,13 @@ pub enum IndexError {
 /// An index in the making. Rows come in the order of the Parquet file, in batches of any size.
 pub(super) struct IndexWriter {
     table: Table,
-    fields: [(Field, tantivy::schema::Field); TERM_FIELDS.len()],
-    directory: RamDirectory,
-    writer: SingleSegmentIndexWriter<TantivyDocument>,
-    terms: BlockTerms,
+    /// Of the words of texts, where the table has texts.
+    documents: Option<DocumentWriter>,
+    words: BlockWords,
+    terms: Terms<PostingsWriter, NamesWriter>,
+    /// Of the block that is being indexed, its terms: hash, field, and where the text lies in the arena.
+    begun_terms: Vec<(u64, Field, Range<usize>)>,
+    arena: Vec<u8>,
     /// Rows of a block that is not yet full.
     begun: Option<RecordBatch>,
     blocks: u32,
@@ -81,16 +95,11 @@ pub(super) struct IndexWriter {
 
 impl IndexWriter {
     pub(super) fn new(table: Table) -> Result<Self, IndexError> {
-        let schema = schema();
-        let fields = TERM_FIELDS.map(|(field, name)| (field, schema.get_field(name).expect("a field of the schema")));
-        let directory = RamDirectory::create();
-        let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
-        let writer = Index::builder()
-            .schema(schema)
-            .settings(settings)
-            .single_segment_index_writer::<TantivyDocument>(directory.clone(), WRITER_BYTES)?;
-        let (terms, pairs, times) = (BlockTerms::default(), Pairs::default(), Vec::new());
-        Ok(Self { table, fields, directory, writer, terms, begun: None, blocks: 0, pairs, times })
+        let documents = (table == Table::Logs).then(DocumentWriter::new).transpose()?;
+        let terms = Terms { postings: PostingsWriter::default(), names: NamesWriter::default() };
+        let (words, pairs, times) = (BlockWords::default(), Pairs::default(), Vec::new());
+        let (begun_terms, arena) = (Vec::new(), Vec::new());
+        Ok(Self { table, documents, words, terms, begun_terms, arena, begun: None, blocks: 0, pairs, times })
     }
 
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), IndexError> {
@@ -110,18 +119,50 @@ impl IndexWriter {
         if let Some(rest) = self.begun.take() {
             self.block(&rest, 0..rest.num_rows())?;
         }
-        let index = self.writer.finalize()?;
-        pack(&index, &self.directory, self.pairs, &self.times)
+        let mut packed = MAGIC.to_vec();
+        let files = self.documents.map(|documents| documents.write(&mut packed)).transpose()?.unwrap_or_default();
+        let mut part = |write: &mut dyn FnMut(&mut Vec<u8>)| {
+            let from = packed.len() as u64;
+            write(&mut packed);
+            from..packed.len() as u64
+        };
+        let Terms { postings, names } = self.terms;
+        let (mut postings, mut names, mut pairs) = (Some(postings), Some(names), Some(self.pairs));
+        let terms = Terms {
+            postings: part(&mut |out| postings.take().into_iter().for_each(|postings| postings.write(out))),
+            names: part(&mut |out| names.take().into_iter().for_each(|names| names.write(out))),
+        };
+        let fingerprints = part(&mut |out| pairs.take().into_iter().for_each(|pairs| pairs.write(out)));
+        let times = part(&mut |out| out.extend_from_slice(&self.times));
+        let contents = Contents { files, fingerprints, times, terms: Some(terms) };
+        let from = packed.len();
+        serde_json::to_writer(&mut packed, &contents).expect("a Vec takes every write");
+        let length = (packed.len() - from) as u64;
+        packed.extend_from_slice(&length.to_le_bytes());
+        packed.extend_from_slice(MAGIC);
+        Ok(packed)
     }
 
     fn block(&mut self, batch: &RecordBatch, rows: Range<usize>) -> Result<(), IndexError> {
-        self.terms.collect(self.table, batch, rows.clone());
-        let mut document = TantivyDocument::default();
-        for (field, term) in self.terms.iter() {
-            let (_, field) = self.fields.iter().find(|(known, _)| *known == field).expect("a field with terms");
-            document.add_bytes(*field, term);
+        let Self { terms: Terms { postings, names }, arena, begun_terms, .. } = self;
+        arena.clear();
+        begun_terms.clear();
+        extract::each_tag(self.table, batch, rows.clone(), |field, term| {
+            let from = arena.len();
+            arena.extend_from_slice(term);
+            begun_terms.push((postings::hash(field, term), field, from..arena.len()));
+        });
+        // Apart from the extraction, so that the processor fetches the places of many terms at once.
+        for (hash, field, range) in begun_terms {
+            if postings.add(*hash) {
+                names.add(*field, &arena[range.clone()]);
+            }
         }
-        self.writer.add_document(document)?;
+        postings.end_block();
+        if let Some(documents) = &mut self.documents {
+            self.words.collect(batch, rows.clone());
+            documents.push(self.words.iter())?;
+        }
         self.pairs.add(batch, rows.clone(), self.blocks);
         let times = &order::times(self.table, batch)[rows];
         let bounds = [times.iter().min(), times.iter().max()].map(|bound| bound.copied().unwrap_or_default());
@@ -136,51 +177,11 @@ pub(super) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(BLOCK_ROWS).map(move |from| from..(from + BLOCK_ROWS).min(rows))
 }
 
-fn schema() -> Schema {
-    let mut schema = Schema::builder();
-    for (_, name) in TERM_FIELDS {
-        schema.add_bytes_field(name, BytesOptions::default().set_indexed());
-    }
-    schema.build()
-}
-
-fn pack(index: &Index, directory: &RamDirectory, pairs: Pairs, times: &[u8]) -> Result<Vec<u8>, IndexError> {
-    let mut packed = MAGIC.to_vec();
-    let mut files = Vec::new();
-    let mut names: Vec<PathBuf> = index.load_metas()?.list_segment_files().into_iter().collect();
-    names.sort();
-    for name in names.into_iter().chain([PathBuf::from("meta.json")]) {
-        if !directory.exists(&name).map_err(tantivy::TantivyError::from)? {
-            continue; // tantivy lists files that a segment may have, such as deletes
-        }
-        let bytes = directory
-            .open_read(&name)
-            .map_err(tantivy::TantivyError::from)?
-            .read_bytes()
-            .map_err(tantivy::TantivyError::from)?;
-        let from = packed.len() as u64;
-        packed.extend_from_slice(&bytes);
-        files.push((name, from..packed.len() as u64));
-    }
-    let from = packed.len() as u64;
-    pairs.write(&mut packed);
-    let fingerprints = from..packed.len() as u64;
-    packed.extend_from_slice(times);
-    let times = fingerprints.end..packed.len() as u64;
-    let contents = Contents { files, fingerprints, times };
-    let from = packed.len();
-    serde_json::to_writer(&mut packed, &contents).expect("a Vec takes every write");
-    let length = (packed.len() - from) as u64;
-    packed.extend_from_slice(&length.to_le_bytes());
-    packed.extend_from_slice(MAGIC);
-    Ok(packed)
-}
-
 /// An opened index.
 pub(super) struct IndexReader {
     blob: Arc<Blob>,
-    reader: tantivy::SegmentReader,
-    schema: Schema,
+    documents: Option<Documents>,
+    terms: Option<Terms<Postings, Names>>,
     fingerprints: Fingerprints,
     times: Vec<(i64, i64)>,
 }
@@ -188,27 +189,19 @@ pub(super) struct IndexReader {
 impl IndexReader {
     pub(super) fn open(blob: Arc<Blob>) -> Result<Self, ReadError> {
         let contents = contents(&blob)?;
-        let parts = contents
-            .files
-            .iter()
-            .map(|(name, range)| (name.clone(), Arc::new(Part::new(blob.clone(), range.clone()))))
-            .collect();
-        let open = || -> tantivy::Result<_> {
-            let index = Index::open(PartsDirectory::new(parts))?;
-            let [segment] = index.searchable_segments()?.try_into().map_err(|segments: Vec<_>| {
-                tantivy::TantivyError::InternalError(format!("{} segments where one was written", segments.len()))
-            })?;
-            Ok((tantivy::SegmentReader::open(&segment)?, index.schema()))
-        };
-        let (reader, schema) = open().map_err(|error| failed(&blob, &error))?;
         let times = blob.read(contents.times)?;
         let bound = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_le_bytes);
         let times: Vec<_> = times.as_chunks::<16>().0.iter().map(|t| (bound(&t[..8]), bound(&t[8..]))).collect();
-        if reader.max_doc() as usize != times.len() {
-            return Err(blob.damaged(format!("{} documents for {} blocks", reader.max_doc(), times.len())));
+        let documents = (!contents.files.is_empty()).then(|| Documents::open(&blob, contents.files)).transpose()?;
+        if let Some(documents) = documents.as_ref().filter(|documents| documents.count() != times.len()) {
+            return Err(blob.damaged(format!("{} documents for {} blocks", documents.count(), times.len())));
         }
+        let open = |terms: Terms<Range<u64>, Range<u64>>| {
+            Ok(Terms { postings: Postings::open(&blob, terms.postings)?, names: Names::open(&blob, terms.names)? })
+        };
+        let terms = contents.terms.map(open).transpose()?;
         let fingerprints = Fingerprints::open(&blob, contents.fingerprints)?;
-        Ok(Self { blob, reader, schema, fingerprints, times })
+        Ok(Self { blob, documents, terms, fingerprints, times })
     }
 
     /// Numbers of the blocks that may hold a matching row, ascending; None: all of them.
@@ -216,8 +209,12 @@ impl IndexReader {
         match prune {
             Prune::All => Ok(None),
             Prune::Term(Field::TraceId, id) => self.fingerprints.find(&self.blob, id).map(Some),
-            Prune::Term(field, term) => self.postings(*field, term).map(Some),
-            Prune::WordContaining(part) => self.words_containing(part).map(Some),
+            Prune::Term(field, term) => self.find(*field, term).map(Some),
+            Prune::WordContaining(part) => {
+                let documents = self.documents.as_ref();
+                let found = documents.map(|documents| documents.words_containing(&self.blob, part)).transpose()?;
+                Ok(Some(found.unwrap_or_default()))
+            }
             Prune::Every(all) => {
                 let mut found: Option<Vec<u32>> = None;
                 for one in all {
@@ -246,31 +243,35 @@ impl IndexReader {
         }
     }
 
-    /// Adds the distinct terms of `field` that begin with `prefix`, in order, until `found` holds `limit`.
+    fn find(&self, field: Field, term: &[u8]) -> Result<Vec<u32>, ReadError> {
+        match (&self.terms, &self.documents) {
+            (Some(terms), _) if field != Field::Word => terms.postings.find(&self.blob, postings::hash(field, term)),
+            (_, Some(documents)) => documents.find(&self.blob, field, term),
+            (_, None) => Ok(Vec::new()),
+        }
+    }
+
+    /// Adds the distinct terms of `field` that begin with `prefix`, in order, at most `limit`. True where
+    /// there are others that the index does not know by name.
     pub(super) fn terms(
         &self,
         field: Field,
         prefix: &[u8],
         limit: usize,
         found: &mut BTreeSet<Vec<u8>>,
-    ) -> Result<(), ReadError> {
-        if field == Field::TraceId {
-            return Ok(());
+    ) -> Result<bool, ReadError> {
+        match (&self.terms, &self.documents) {
+            (Some(terms), _) if field != Field::Word => terms.names.list(&self.blob, field, prefix, limit, found),
+            (_, Some(documents)) => documents.list(&self.blob, field, prefix, limit, found).map(|()| false),
+            (_, None) => Ok(false),
         }
-        let inverted = self.inverted(field)?;
-        let mut stream = inverted.terms().range().ge(prefix).into_stream().map_err(|error| self.io(error))?;
-        // Only the first `limit` of all matter; those of other segments may be smaller.
-        let mut taken = 0;
-        while taken < limit && stream.advance() && stream.key().starts_with(prefix) {
-            found.insert(stream.key().to_vec());
-            taken += 1;
-        }
-        Ok(())
     }
 
-    /// Bytes that this reader keeps in memory, about: dictionaries are read whole.
+    /// Bytes that this reader keeps in memory, about: of tantivy the dictionary, which is read whole.
     pub(super) fn memory(&self) -> usize {
-        (self.blob.size() / 2) as usize + self.fingerprints.memory()
+        let documents = self.documents.as_ref().map_or(0, |_| (self.blob.size() / 2) as usize);
+        let terms = self.terms.as_ref().map_or(0, |terms| terms.postings.memory() + terms.names.memory());
+        documents + terms + self.fingerprints.memory() + size_of_val(self.times.as_slice())
     }
 
     pub(super) fn trace_pairs(&self) -> u64 {
@@ -286,63 +287,6 @@ impl IndexReader {
     pub(super) fn times(&self) -> &[(i64, i64)] {
         &self.times
     }
-
-    fn inverted(&self, field: Field) -> Result<Arc<tantivy::InvertedIndexReader>, ReadError> {
-        let (_, name) = TERM_FIELDS.iter().find(|(known, _)| *known == field).expect("a field with terms");
-        let field = self.schema.get_field(name).map_err(|error| self.blob.damaged(error.to_string()))?;
-        self.reader.inverted_index(field).map_err(|error| failed(&self.blob, &error))
-    }
-
-    fn postings(&self, field: Field, term: &[u8]) -> Result<Vec<u32>, ReadError> {
-        let inverted = self.inverted(field)?;
-        let (_, name) = TERM_FIELDS.iter().find(|(known, _)| *known == field).expect("a field with terms");
-        let field = self.schema.get_field(name).map_err(|error| self.blob.damaged(error.to_string()))?;
-        let term = Term::from_field_bytes(field, term);
-        match inverted.read_postings(&term, IndexRecordOption::Basic).map_err(|error| self.io(error))? {
-            Some(postings) => Ok(documents(postings)),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    fn words_containing(&self, part: &str) -> Result<Vec<u32>, ReadError> {
-        let inverted = self.inverted(Field::Word)?;
-        let finder = memchr::memmem::Finder::new(part);
-        let mut stream = inverted.terms().stream().map_err(|error| self.io(error))?;
-        let mut found = BTreeSet::new();
-        while stream.advance() {
-            if finder.find(stream.key()).is_some() || stream.key() == LONG_WORD.as_bytes() {
-                let postings = inverted
-                    .read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)
-                    .map_err(|error| self.io(error))?;
-                found.extend(documents(postings));
-            }
-        }
-        Ok(found.into_iter().collect())
-    }
-
-    fn io(&self, error: std::io::Error) -> ReadError {
-        cause(&error).unwrap_or_else(|| self.blob.damaged(error.to_string()))
-    }
-}
-
-/// A bucket that does not answer is no damage, though tantivy has wrapped what it said.
-fn failed(blob: &Blob, error: &tantivy::TantivyError) -> ReadError {
-    let io = match error {
-        tantivy::TantivyError::IoError(io)
-        | tantivy::TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. }) => Some(io),
-        _ => None,
-    };
-    io.and_then(|io| cause(io)).unwrap_or_else(|| blob.damaged(error.to_string()))
-}
-
-fn documents(mut postings: impl DocSet) -> Vec<u32> {
-    let mut found = Vec::with_capacity(postings.size_hint() as usize);
-    let mut document = postings.doc();
-    while document != TERMINATED {
-        found.push(document);
-        document = postings.advance();
-    }
-    found
 }
 
 fn contents(blob: &Blob) -> Result<Contents, ReadError> {
@@ -351,13 +295,14 @@ fn contents(blob: &Blob) -> Result<Contents, ReadError> {
     let from = blob.size().checked_sub(tail).ok_or_else(foreign)?;
     let end = blob.read(from..blob.size())?;
     let (length, magic) = end.split_at(8);
-    if magic != MAGIC {
+    if magic != MAGIC && magic != FIRST_MAGIC {
         return Err(foreign());
     }
     let length = u64::from_le_bytes(length.try_into().map_err(|_| foreign())?);
     let json = blob.read(from.checked_sub(length).ok_or_else(foreign)?..from)?;
     let contents: Contents = serde_json::from_slice(&json).map_err(|error| blob.damaged(error.to_string()))?;
     let inside = |range: &Range<u64>| range.start <= range.end && range.end <= blob.size();
+    let terms = contents.terms.iter().flat_map(|terms| [&terms.postings, &terms.names]);
     let parts = contents.files.iter().map(|(_, range)| range).chain([&contents.fingerprints, &contents.times]);
-    if parts.into_iter().all(inside) { Ok(contents) } else { Err(blob.damaged("its contents lie outside of it")) }
+    if parts.chain(terms).all(inside) { Ok(contents) } else { Err(blob.damaged("its contents lie outside of it")) }
 }
