@@ -8,11 +8,13 @@ mod index;
 mod merge;
 mod order;
 mod parquet;
+mod pieces;
 pub(crate) mod services;
 mod traces;
 
 use std::collections::BTreeSet;
 use std::iter::once;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -36,6 +38,7 @@ pub use merge::merge;
 pub(crate) use order::ordered;
 pub use order::{time_bounds, times};
 pub use parquet::file_schema;
+pub use pieces::{Piece, TimeOrder};
 pub use services::ServiceRows;
 pub use traces::trace_fingerprint;
 
@@ -132,23 +135,34 @@ impl Segment {
     }
 
     /// Chunks of rows that may match, in row order.
-    pub fn read(
-        &self,
-        read: &Read<'_>,
-    ) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
+    pub fn read(&self, read: &Read<'_>) -> Result<Chunks, ReadError> {
         let readers = self.readers()?;
-        let ranges = self.ranges(&readers, read)?;
-        if ranges.is_empty() {
-            return Ok(Box::new(std::iter::empty()));
-        }
+        let blocks = Self::blocks(&readers, read)?;
+        self.chunks(&readers, read.columns, &pieces::ranges(&blocks, self.meta.rows as usize))
+    }
+
+    /// The rows of a read in pieces.
+    pub fn pieces(&self, read: &Read<'_>, order: TimeOrder) -> Result<Vec<Piece>, ReadError> {
+        let readers = self.readers()?;
+        let blocks = Self::blocks(&readers, read)?;
+        Ok(pieces::pieces(&blocks, readers.index.times(), self.meta.rows as usize, order))
+    }
+
+    /// Chunks of one of [`Self::pieces`], in row order.
+    pub fn read_piece(&self, columns: &[&str], piece: &Piece) -> Result<Chunks, ReadError> {
+        self.chunks(&*self.readers()?, columns, &piece.rows)
+    }
+
+    fn chunks(&self, readers: &Readers, columns: &[&str], ranges: &[Range<usize>]) -> Result<Chunks, ReadError> {
         let total = self.meta.rows as usize;
-        let whole = ranges.len() == 1 && ranges[0] == (0..total);
+        let whole = ranges == [0..total];
         let selection = (!whole).then(|| RowSelection::from_consecutive_ranges(ranges.iter().cloned(), total));
-        let inner = parquet::reader(&readers.parquet, readers.metadata.clone(), read.columns, selection, CHUNK_ROWS)
-            .map_err(|error| read_error(&readers.parquet, error))?;
-        let columns = read.columns.iter().map(|name| (*name).to_owned()).collect();
-        let rows = Box::new(ranges.into_iter().flatten().map(|row| row as u32));
-        Ok(Box::new(Chunks { blob: readers.parquet.clone(), inner, columns, rows, failed: false }))
+        let open = || parquet::reader(&readers.parquet, readers.metadata.clone(), columns, selection, CHUNK_ROWS);
+        let inner = (!ranges.is_empty()).then(open).transpose();
+        let inner = inner.map_err(|error| read_error(&readers.parquet, error))?;
+        let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+        let rows = ranges.iter().cloned().flatten().map(|row| row as u32).collect::<Vec<_>>().into_iter();
+        Ok(Chunks { blob: readers.parquet.clone(), inner, columns, rows, failed: false })
     }
 
     /// Columns of the rows with these numbers, ascending.
@@ -189,32 +203,27 @@ impl Segment {
         self.open().map(drop)
     }
 
-    /// Row ranges of the blocks that may match, ascending and apart.
-    fn ranges(&self, readers: &Readers, read: &Read<'_>) -> Result<Vec<std::ops::Range<usize>>, ReadError> {
-        let allowed = readers.index.blocks(read.prune)?;
-        let rows = self.meta.rows as usize;
-        let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-        for (number, (range, (least, greatest))) in index::blocks(rows).zip(readers.index.times()).enumerate() {
-            let in_time = *greatest >= read.from && (*least < read.to || read.to == i64::MAX);
-            let hit = allowed.as_ref().is_none_or(|blocks| blocks.binary_search(&(number as u32)).is_ok());
-            if !in_time || !hit {
-                continue;
-            }
-            match ranges.last_mut() {
-                Some(last) if last.end == range.start => last.end = range.end,
-                _ => ranges.push(range),
-            }
-        }
-        Ok(ranges)
+    /// Numbers of the blocks that may match, ascending.
+    fn blocks(readers: &Readers, read: &Read<'_>) -> Result<Vec<u32>, ReadError> {
+        let times = readers.index.times();
+        let in_time = |block: &u32| {
+            let bounds = times.get(*block as usize);
+            bounds.is_some_and(|(least, greatest)| *greatest >= read.from && (*least < read.to || read.to == i64::MAX))
+        };
+        Ok(match readers.index.blocks(read.prune)? {
+            Some(hits) => hits.into_iter().filter(in_time).collect(),
+            None => (0..times.len() as u32).filter(in_time).collect(),
+        })
     }
 }
 
 /// Reads chunk by chunk; ends after the first error.
-struct Chunks {
+pub struct Chunks {
     blob: Arc<Blob>,
-    inner: ParquetRecordBatchReader,
+    /// None where there is nothing to read.
+    inner: Option<ParquetRecordBatchReader>,
     columns: Vec<String>,
-    rows: Box<dyn Iterator<Item = u32> + Send>,
+    rows: std::vec::IntoIter<u32>,
     failed: bool,
 }
 
@@ -225,7 +234,7 @@ impl Iterator for Chunks {
         if self.failed {
             return None;
         }
-        let chunk = self.inner.next()?.and_then(|batch| project(&batch, &self.columns));
+        let chunk = self.inner.as_mut()?.next()?.and_then(|batch| project(&batch, &self.columns));
         Some(match chunk {
             Ok(batch) => {
                 let rows = self.rows.by_ref().take(batch.num_rows()).collect();

@@ -9,7 +9,7 @@ use crate::buffer::LiveBatch;
 use crate::catalog::RollupState;
 use crate::scan::{Chunk, Read, ReadError};
 use crate::schema::Table;
-use crate::segment::{Segment, ServiceRows, services};
+use crate::segment::{Piece, Segment, ServiceRows, TimeOrder, services};
 
 /// Everything acknowledged when it was taken, each row once.
 #[derive(Clone)]
@@ -126,7 +126,30 @@ impl Source {
     ) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
         match self {
             Source::Live(batch) => Ok(Box::new(batch.read(read)?.into_iter().map(Ok))),
-            Source::Stored(segment) => segment.read(read),
+            Source::Stored(segment) => Ok(Box::new(segment.read(read)?)),
+        }
+    }
+
+    /// The rows of a read in pieces: who wants the first rows in time need not read them all. Blocking.
+    pub fn pieces(&self, read: &Read<'_>, order: TimeOrder) -> Result<Vec<Piece>, ReadError> {
+        match self {
+            Source::Live(batch) => {
+                let (least, greatest) = batch.time_bounds();
+                Ok(vec![Piece { least, greatest, rows: vec![0..batch.row_count()] }])
+            }
+            Source::Stored(segment) => segment.pieces(read, order),
+        }
+    }
+
+    /// Chunks of one of the pieces of `read`, in row order. Blocking.
+    pub fn read_piece(
+        &self,
+        read: &Read<'_>,
+        piece: &Piece,
+    ) -> Result<Box<dyn Iterator<Item = Result<Chunk, ReadError>> + Send>, ReadError> {
+        match self {
+            Source::Live(_) => self.read(read),
+            Source::Stored(segment) => Ok(Box::new(segment.read_piece(read.columns, piece)?)),
         }
     }
 

@@ -40,6 +40,7 @@ use crate::retention::Retention;
 use crate::rollup::Summarise;
 use crate::schema::Table;
 use crate::segment::ReaderCache;
+pub use crate::segment::{Piece, TimeOrder};
 use crate::snapshot::View;
 pub use crate::snapshot::{Snapshot, Source};
 use crate::wal::{DedupeWindow, Wal, WalError};

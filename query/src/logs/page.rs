@@ -4,7 +4,8 @@ use arrow::record_batch::RecordBatch;
 use storage::ids::RowId;
 use storage::scan::{Chunk, Read, ReadError};
 use storage::schema::{Table, col};
-use storage::store::{Snapshot, Source};
+pub use storage::store::TimeOrder as LogOrder;
+use storage::store::{Piece, Snapshot, Source};
 
 use crate::engine::{Deadline, QueryError, Range};
 use crate::logql::{LogFilter, LogQuery};
@@ -30,26 +31,15 @@ impl LogSearch {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogOrder {
-    NewestFirst,
-    OldestFirst,
+/// Whether `a` comes before `b`.
+fn before(order: LogOrder, a: Position, b: Position) -> bool {
+    compare(order, a, b).is_lt()
 }
 
-impl LogOrder {
-    /// Whether `a` comes before `b`.
-    fn before(self, a: Position, b: Position) -> bool {
-        match self {
-            LogOrder::NewestFirst => a > b,
-            LogOrder::OldestFirst => a < b,
-        }
-    }
-
-    fn compare(self, a: Position, b: Position) -> std::cmp::Ordering {
-        match self {
-            LogOrder::NewestFirst => b.cmp(&a),
-            LogOrder::OldestFirst => a.cmp(&b),
-        }
+fn compare(order: LogOrder, a: Position, b: Position) -> std::cmp::Ordering {
+    match order {
+        LogOrder::NewestFirst => b.cmp(&a),
+        LogOrder::OldestFirst => a.cmp(&b),
     }
 }
 
@@ -114,9 +104,14 @@ pub(super) fn page(
             continue;
         }
         let read = Read { columns: &columns, prune: filter.prune(), from: range.from, to: range.to };
-        scan::each_chunk(source, &read, deadline, &mut notes, |chunk| {
-            take(number, chunk, filter, search, after, deadline, &mut best)
-        })?;
+        for piece in scan::pieces(source, &read, search.order, &mut notes) {
+            best.settle();
+            if best.is_past(&piece) {
+                break;
+            }
+            let take = |chunk: &Chunk| take(number, chunk, filter, search, after, deadline, &mut best);
+            scan::each_chunk_of(source, &read, &piece, deadline, &mut notes, take)?;
+        }
     }
     let mut places = best.finish();
     let more = places.len() > search.limit;
@@ -163,7 +158,7 @@ fn take(
     for row in 0..columns.rows() {
         let position = Position { time: times[row], id: RowId(ids[row]) };
         let open = search.range.contains(position.time)
-            && after.is_none_or(|after| search.order.before(after, position))
+            && after.is_none_or(|after| before(search.order, after, position))
             && best.wants(position);
         if !open {
             continue;
@@ -187,7 +182,15 @@ struct Best {
 
 impl Best {
     fn wants(&self, position: Position) -> bool {
-        self.last.is_none_or(|last| self.order.before(position, last))
+        self.last.is_none_or(|last| before(self.order, position, last))
+    }
+
+    /// Whether neither this piece nor one after it has a row that is wanted.
+    fn is_past(&self, piece: &Piece) -> bool {
+        self.last.is_some_and(|last| match self.order {
+            LogOrder::NewestFirst => piece.greatest < last.time,
+            LogOrder::OldestFirst => piece.least > last.time,
+        })
     }
 
     fn insert(&mut self, place: Place) {
@@ -202,7 +205,7 @@ impl Best {
             return;
         }
         let order = self.order;
-        let by_order = |a: &Place, b: &Place| order.compare(a.position, b.position);
+        let by_order = |a: &Place, b: &Place| compare(order, a.position, b.position);
         let (_, last, _) = self.places.select_nth_unstable_by(self.most - 1, by_order);
         self.last = Some(last.position);
         self.places.truncate(self.most);
@@ -210,7 +213,7 @@ impl Best {
 
     fn finish(mut self) -> Vec<Place> {
         let order = self.order;
-        self.places.sort_unstable_by(|a, b| order.compare(a.position, b.position));
+        self.places.sort_unstable_by(|a, b| compare(order, a.position, b.position));
         self.places.truncate(self.most);
         self.places
     }

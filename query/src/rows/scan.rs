@@ -5,7 +5,7 @@ use arrow::array::{AsArray, StringArray};
 use arrow::record_batch::RecordBatch;
 use storage::scan::{Chunk, Read, ReadError};
 use storage::schema::col;
-use storage::store::Source;
+use storage::store::{Piece, Source, TimeOrder};
 
 use super::Columns;
 use crate::engine::{Deadline, QueryError};
@@ -56,10 +56,39 @@ pub(crate) fn each_chunk(
     read: &Read<'_>,
     deadline: &Deadline,
     notes: &mut Notes,
+    take: impl FnMut(&Chunk) -> Result<(), Halt>,
+) -> Result<(), QueryError> {
+    each(source.read(read), deadline, notes, take)
+}
+
+/// The pieces of a source. What cannot be read is noted.
+pub(crate) fn pieces(source: &Source, read: &Read<'_>, order: TimeOrder, notes: &mut Notes) -> Vec<Piece> {
+    source.pieces(read, order).unwrap_or_else(|error| {
+        notes.unreadable(&error);
+        Vec::new()
+    })
+}
+
+/// As [`each_chunk`], of one piece.
+pub(crate) fn each_chunk_of(
+    source: &Source,
+    read: &Read<'_>,
+    piece: &Piece,
+    deadline: &Deadline,
+    notes: &mut Notes,
+    take: impl FnMut(&Chunk) -> Result<(), Halt>,
+) -> Result<(), QueryError> {
+    each(source.read_piece(read, piece), deadline, notes, take)
+}
+
+fn each(
+    chunks: Result<impl Iterator<Item = Result<Chunk, ReadError>>, ReadError>,
+    deadline: &Deadline,
+    notes: &mut Notes,
     mut take: impl FnMut(&Chunk) -> Result<(), Halt>,
 ) -> Result<(), QueryError> {
     deadline.check()?;
-    let chunks = match source.read(read) {
+    let chunks = match chunks {
         Ok(chunks) => chunks,
         Err(error) => {
             notes.unreadable(&error);

@@ -3,9 +3,9 @@
 use arrow::record_batch::RecordBatch;
 use hashbrown::{HashMap, HashSet};
 use storage::ids::TraceId;
-use storage::scan::Read;
+use storage::scan::{Chunk, Read};
 use storage::schema::{Table, col};
-use storage::store::Snapshot;
+use storage::store::{Snapshot, TimeOrder};
 
 use super::plan::Plan;
 use super::{Position, TraceSearch};
@@ -40,12 +40,19 @@ impl Scan<'_> {
         let mut best = Best::new(self.most);
         for source in snapshot.sources(Table::Spans, from, to) {
             best.settle();
-            let from = from.max(best.worst.map_or(i64::MIN, |worst| worst.key.0));
+            let from = from.max(best.oldest());
             if source.time_bounds().1 < from {
                 break;
             }
             let read = Read { columns: &columns, prune: self.plan.prune(), from, to };
-            scan::each_chunk(&source, &read, deadline, notes, |chunk| self.take(&chunk.batch, deadline, &mut best))?;
+            for piece in scan::pieces(&source, &read, TimeOrder::NewestFirst, notes) {
+                best.settle();
+                if piece.greatest < best.oldest() {
+                    break;
+                }
+                let take = |chunk: &Chunk| self.take(&chunk.batch, deadline, &mut best);
+                scan::each_chunk_of(&source, &read, &piece, deadline, notes, take)?;
+            }
         }
         Ok(best.finish())
     }
@@ -96,6 +103,11 @@ impl Best {
 
     fn wants(&self, position: Position) -> bool {
         self.worst.is_none_or(|worst| position < worst)
+    }
+
+    /// What is older is not wanted, ns.
+    fn oldest(&self) -> i64 {
+        self.worst.map_or(i64::MIN, |worst| worst.key.0)
     }
 
     fn insert(&mut self, position: Position) {
