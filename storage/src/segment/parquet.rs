@@ -21,7 +21,7 @@ use super::blob::Blob;
 use crate::schema::{Table, col};
 
 /// Rows of one page at most: what a hit costs to decode, times the columns read.
-const PAGE_ROWS: usize = 1024;
+pub(super) const PAGE_ROWS: usize = 1024;
 const PAGE_BYTES: usize = 64 << 10;
 
 /// The Arrow schema with the field ids that the catalogue knows the columns by.
@@ -47,7 +47,6 @@ fn properties(table: Table) -> WriterProperties {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("level 1 exists"));
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("clew ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(zstd)
         .set_max_row_group_row_count(None)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
@@ -56,22 +55,37 @@ fn properties(table: Table) -> WriterProperties {
         .set_dictionary_enabled(false);
     for field in table.schema().fields() {
         let path = ColumnPath::from(field.name().as_str());
+        if is_compressed(field) {
+            properties = properties.set_column_compression(path.clone(), zstd);
+        }
         properties = match field.data_type() {
-            DataType::Dictionary(..) => properties
-                .set_column_dictionary_enabled(path.clone(), true)
-                .set_column_statistics_enabled(path, EnabledStatistics::Chunk),
-            DataType::Int32 | DataType::UInt32 => properties
+            DataType::Dictionary(..) | DataType::Int32 | DataType::UInt32 => properties
                 .set_column_dictionary_enabled(path.clone(), true)
                 .set_column_statistics_enabled(path, EnabledStatistics::Chunk),
             DataType::Timestamp(..) | DataType::Int64 | DataType::UInt64 => properties
                 .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
                 .set_column_statistics_enabled(path, EnabledStatistics::Page),
-            _ if field.name() == col::SPAN_ID => properties.set_column_compression(path, Compression::UNCOMPRESSED),
             _ => properties,
         };
     }
     properties.build()
 }
+
+/// Whether zstd makes the column smaller by more than it costs to read: the Parquet reader sets up a decompressor
+/// for each column of each read, some 20 µs, and numbers and short dictionaries hardly shrink.
+fn is_compressed(field: &Field) -> bool {
+    match field.data_type() {
+        DataType::Utf8 => true,
+        // Of traces the ids repeat; ids of spans are random.
+        DataType::FixedSizeBinary(_) => field.name() == col::TRACE_ID,
+        DataType::Dictionary(..) => LONG_TEXTS.contains(&field.name().as_str()),
+        _ => false,
+    }
+}
+
+/// Dictionaries whose texts are objects or sentences.
+const LONG_TEXTS: [&str; 5] =
+    [col::RESOURCE_ATTRIBUTES, col::SCOPE_ATTRIBUTES, col::TRACE_STATE, col::METRIC_DESCRIPTION, col::METRIC_METADATA];
 
 /// The footer of a file, decoded once and kept.
 pub(super) fn metadata(blob: &Arc<Blob>) -> Result<ArrowReaderMetadata> {
