@@ -24,7 +24,7 @@ mod count;
 mod key;
 mod summariser;
 
-pub(crate) use count::{count, place_of_peer};
+pub(crate) use count::{Counter, place_of_peer};
 pub use key::{Key, Mode, Place, PlaceKind};
 pub use summariser::Summariser;
 
@@ -150,8 +150,9 @@ impl Engine {
         question: impl FnOnce(&Counted, &Deadline) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         if !self.store().counts() {
+            let as_of = self.store().now();
             return self
-                .run(move |snapshot, deadline| question(&of_spans(snapshot, deadline, &ranges)?, deadline))
+                .run(move |snapshot, deadline| question(&of_spans(snapshot, deadline, &ranges, as_of)?, deadline))
                 .await;
         }
         let (turn, _waits) = self.short_turn().await?;
@@ -170,18 +171,24 @@ impl Engine {
 }
 
 /// The same out of the spans themselves, where a store keeps no counts.
-fn of_spans(snapshot: &Snapshot, deadline: &Deadline, ranges: &[Span<Minute>]) -> Result<Counted, QueryError> {
+fn of_spans(
+    snapshot: &Snapshot,
+    deadline: &Deadline,
+    ranges: &[Span<Minute>],
+    as_of: i64,
+) -> Result<Counted, QueryError> {
     let ns = |minute: Minute| minute.saturating_mul(storage::rollup::NANOS_PER_MINUTE);
     let (from, to) = (ranges.iter().map(|range| range.start).min(), ranges.iter().map(|range| range.end).max());
     let whole = Range { from: ns(from.unwrap_or_default()), to: ns(to.unwrap_or_default()) };
-    let (mut names, mut notes, mut rollup) = (Names::default(), Notes::default(), Rollup::default());
+    let (mut names, mut notes) = (Names::default(), Notes::default());
+    let mut counter = Counter::new(&mut names);
     parts::each_trace(snapshot, deadline, whole, &mut names, &mut notes, |trace, names| {
-        count(trace, names, &mut rollup);
+        counter.count(trace, names);
     })?;
-    let rollup = Arc::new(rollup);
+    let rollup = Arc::new(counter.finish(&names));
     Ok(Counted {
         parts: ranges.iter().map(|minutes| (minutes.clone(), rollup.clone())).collect(),
-        as_of: storage::store::Clock::system().now(),
+        as_of,
         warnings: notes.warnings,
         snapshot: snapshot.clone(),
     })

@@ -291,11 +291,11 @@ fn events(
     let exits = records::exits(snapshot, deadline, whose, notes, |exit, names| {
         let side = side(names.text(exit.version), exit.node.start as i64);
         let (Some(side), Role::Exit) = (side, exit.role) else { return };
-        let Some(mut place) = place_of_peer(exit, names) else { return };
-        if let Some(service) = (place.kind == PlaceKind::External).then(|| view.places.service(&place.name)).flatten() {
-            place = crate::rollup::Place::service(service);
-        }
-        let key = ((place.kind, place.name), names.text(exit.protocol).to_owned());
+        let Some(place) = place_of_peer(exit, names) else { return };
+        let name = names.text(place.name);
+        let service = (place.kind == PlaceKind::External).then(|| view.places.service(name)).flatten();
+        let place = service.map_or((place.kind, name.to_owned()), |service| (PlaceKind::Service, service.to_owned()));
+        let key = (place, names.text(exit.protocol).to_owned());
         full |= !add(edges, key, side);
     })?;
     if full {

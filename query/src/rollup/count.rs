@@ -2,114 +2,164 @@
 
 use std::cmp::Reverse;
 
-use storage::rollup::{Cell, Exemplar, Rollup, TRACE_GAP, minute_of};
+use hashbrown::HashMap;
+use storage::rollup::{Cell, Exemplar, Minute, Rollup, TRACE_GAP, minute_of};
 
 use super::key::{Key, Mode, Place, PlaceKind};
 use super::{OUTCOMES, slot};
 use crate::graph::calls::{Call, Part, Role, calls};
-use crate::graph::intern::Names;
+use crate::graph::intern::{Name, Names};
 use crate::graph::{NAMELESS, peer, sketch};
 use crate::model::NodeKind;
 
-/// Adds the calls of one trace and where its spans come from. `parts` are as [`calls`] wants them.
-pub(crate) fn count(parts: &[Part], names: &Names, rollup: &mut Rollup) {
-    let near = |a: &Part, b: &Part| b.node.start.abs_diff(a.node.start) <= TRACE_GAP as u64;
-    parts.chunk_by(near).for_each(|parts| count_piece(parts, names, rollup));
+/// Counts trace by trace. Keys hold numbers of names: a text is written once a cell, not once a span.
+pub(crate) struct Counter {
+    cells: HashMap<(Minute, Key<Name>), Cell>,
+    nameless: Name,
 }
 
-fn count_piece(parts: &[Part], names: &Names, rollup: &mut Rollup) {
-    for part in parts {
-        let key = presence(part, names);
-        rollup.cell(minute(part), &key.encode()).counts.add(slot::CALLS, 1);
+impl Counter {
+    /// The names of all parts to come.
+    pub(crate) fn new(names: &mut Names) -> Self {
+        Self { cells: HashMap::new(), nameless: names.intern(Some(NAMELESS)) }
     }
-    for call in calls(parts) {
-        match call {
-            Call::Paired { caller, callee } => {
-                let (caller, callee) = (&parts[caller], &parts[callee]);
-                let client = (caller.role == Role::Exit).then_some(caller);
-                edge(service(caller, names), callee_of(callee, names), client, Some(callee), names, rollup);
-                serve(callee, names, rollup);
-            }
-            Call::Exit(exit) => {
-                let client = &parts[exit];
-                // A call of nobody knows whom is one to the unknown.
-                let target = place_of_peer(client, names).unwrap_or(Place::new(PlaceKind::Unknown, ""));
-                edge(service(client, names), target, Some(client), None, names, rollup);
-            }
-            Call::Entry(entry) => {
-                let server = &parts[entry];
-                let topic = place_of_peer(server, names).filter(|place| place.kind == PlaceKind::Topic);
-                let source = topic.unwrap_or(Place::new(PlaceKind::User, ""));
-                edge(source, service(server, names), None, Some(server), names, rollup);
-                serve(server, names, rollup);
-            }
-            Call::Orphan(entry) => {
-                let server = &parts[entry];
-                let source = Place::new(PlaceKind::Unknown, "");
-                edge(source, service(server, names), None, Some(server), names, rollup);
-                serve(server, names, rollup);
+
+    /// Adds the calls of one trace and where its spans come from. `parts` are as [`calls`] wants them.
+    pub(crate) fn count(&mut self, parts: &[Part], names: &Names) {
+        let near = |a: &Part, b: &Part| b.node.start.abs_diff(a.node.start) <= TRACE_GAP as u64;
+        parts.chunk_by(near).for_each(|parts| Piece { counter: self, names }.count(parts));
+    }
+
+    pub(crate) fn finish(self, names: &Names) -> Rollup {
+        let mut rollup = Rollup::default();
+        for ((minute, key), cell) in self.cells {
+            let key = key.encode_with(|name| names.text(*name));
+            rollup.cell(minute, &key).merge(&cell, 1);
+        }
+        rollup
+    }
+}
+
+/// Spans of one trace that are near each other.
+struct Piece<'a> {
+    counter: &'a mut Counter,
+    names: &'a Names,
+}
+
+impl Piece<'_> {
+    fn count(&mut self, parts: &[Part]) {
+        for part in parts {
+            let key = self.presence(part);
+            self.cell(part, key).counts.add(slot::CALLS, 1);
+        }
+        for call in calls(parts) {
+            match call {
+                Call::Paired { caller, callee } => {
+                    let (caller, callee) = (&parts[caller], &parts[callee]);
+                    let client = (caller.role == Role::Exit).then_some(caller);
+                    self.edge(self.service(caller), self.callee(callee), client, Some(callee));
+                    self.serve(callee);
+                }
+                Call::Exit(exit) => {
+                    let client = &parts[exit];
+                    // A call of nobody knows whom is one to the unknown.
+                    let target = place_of_peer(client, self.names).unwrap_or(nobody(PlaceKind::Unknown));
+                    self.edge(self.service(client), target, Some(client), None);
+                }
+                Call::Entry(entry) => {
+                    let server = &parts[entry];
+                    let topic = place_of_peer(server, self.names).filter(|place| place.kind == PlaceKind::Topic);
+                    self.edge(topic.unwrap_or(nobody(PlaceKind::User)), self.service(server), None, Some(server));
+                    self.serve(server);
+                }
+                Call::Orphan(entry) => {
+                    let server = &parts[entry];
+                    self.edge(nobody(PlaceKind::Unknown), self.service(server), None, Some(server));
+                    self.serve(server);
+                }
             }
         }
     }
-}
 
-fn edge(
-    source: Place,
-    target: Place,
-    client: Option<&Part>,
-    server: Option<&Part>,
-    names: &Names,
-    rollup: &mut Rollup,
-) {
-    let sides = || client.into_iter().chain(server);
-    let Some(first) = sides().next() else { return };
-    let told = server.unwrap_or(first);
-    let text = |name| names.text(name).to_owned();
-    let protocol = sides().map(|side| names.text(side.protocol)).find(|name| !name.is_empty()).unwrap_or_default();
-    let alias = client.filter(|_| server.is_some()).and_then(|client| place_of_peer(client, names));
-    let is_message = sides().any(|side| matches!(side.node.kind, PRODUCER | CONSUMER));
-    let key = Key::Edge {
-        source,
-        target,
-        // A topic that a message went through, too.
-        alias: alias.filter(|place| place.kind != PlaceKind::Database).map(|place| place.name).unwrap_or_default(),
-        protocol: protocol.to_owned(),
-        operation: text(told.operation),
-        mode: if is_message { Mode::Async } else { Mode::Sync },
-        environment: text(told.environment),
-    };
-    let cell = rollup.cell(minute(first), &key.encode());
-    let failed = sides().any(|side| side.failed);
-    count_call(cell, failed, sides().map(|side| names.text(side.outcome)));
-    if let Some(client) = client {
-        cell.counts.add(slot::CLIENT + sketch::bucket(client.duration()), 1);
+    fn edge(&mut self, source: Place<Name>, target: Place<Name>, client: Option<&Part>, server: Option<&Part>) {
+        let names = self.names;
+        let sides = || client.into_iter().chain(server);
+        let Some(first) = sides().next() else { return };
+        let told = server.unwrap_or(first);
+        let protocol = sides().map(|side| side.protocol).find(|name| !names.text(*name).is_empty());
+        let alias = client.filter(|_| server.is_some()).and_then(|client| place_of_peer(client, names));
+        let is_message = sides().any(|side| matches!(side.node.kind, PRODUCER | CONSUMER));
+        let key = Key::Edge {
+            source,
+            target,
+            // A topic that a message went through, too.
+            alias: alias.filter(|place| place.kind != PlaceKind::Database).map_or(Name::NONE, |place| place.name),
+            protocol: protocol.unwrap_or(Name::NONE),
+            operation: told.operation,
+            mode: if is_message { Mode::Async } else { Mode::Sync },
+            environment: told.environment,
+        };
+        let cell = self.cell(first, key);
+        let failed = sides().any(|side| side.failed);
+        count_call(cell, failed, sides().map(|side| names.text(side.outcome)));
+        if let Some(client) = client {
+            cell.counts.add(slot::CLIENT + sketch::bucket(client.duration()), 1);
+        }
+        if let Some(server) = server {
+            cell.counts.add(slot::SERVER + sketch::bucket(server.duration()), 1);
+        }
+        if let (Some(client), Some(server)) = (client, server) {
+            cell.counts.add(slot::PAIRED, 1);
+            if is_message {
+                let lag = server.node.start.saturating_sub(client.node.start);
+                cell.counts.add(slot::LAG + sketch::bucket(lag), 1);
+            }
+        }
+        cell.exemplify(exemplar(first, failed));
     }
-    if let Some(server) = server {
+
+    fn serve(&mut self, server: &Part) {
+        let key = Key::Serve {
+            service: self.service(server).name,
+            environment: server.environment,
+            version: server.version,
+            operation: server.operation,
+            protocol: server.protocol,
+        };
+        let outcome = self.names.text(server.outcome);
+        let cell = self.cell(server, key);
+        count_call(cell, server.failed, std::iter::once(outcome));
         cell.counts.add(slot::SERVER + sketch::bucket(server.duration()), 1);
+        cell.exemplify(exemplar(server, server.failed));
     }
-    if let (Some(client), Some(server)) = (client, server) {
-        cell.counts.add(slot::PAIRED, 1);
-        if is_message {
-            let lag = server.node.start.saturating_sub(client.node.start);
-            cell.counts.add(slot::LAG + sketch::bucket(lag), 1);
+
+    fn presence(&self, part: &Part) -> Key<Name> {
+        Key::Presence {
+            service: self.service(part).name,
+            namespace: part.namespace,
+            environment: part.environment,
+            version: part.version,
+            instance: part.instance,
+            language: part.language,
         }
     }
-    cell.exemplify(exemplar(first, failed));
-}
 
-fn serve(server: &Part, names: &Names, rollup: &mut Rollup) {
-    let text = |name| names.text(name).to_owned();
-    let key = Key::Serve {
-        service: service(server, names).name,
-        environment: text(server.environment),
-        version: text(server.version),
-        operation: text(server.operation),
-        protocol: text(server.protocol),
-    };
-    let cell = rollup.cell(minute(server), &key.encode());
-    count_call(cell, server.failed, std::iter::once(names.text(server.outcome)));
-    cell.counts.add(slot::SERVER + sketch::bucket(server.duration()), 1);
-    cell.exemplify(exemplar(server, server.failed));
+    fn cell(&mut self, part: &Part, key: Key<Name>) -> &mut Cell {
+        self.counter.cells.entry((minute_of(part.node.start as i64), key)).or_default()
+    }
+
+    fn service(&self, part: &Part) -> Place<Name> {
+        let name = if self.names.text(part.service).is_empty() { self.counter.nameless } else { part.service };
+        Place { kind: PlaceKind::Service, name }
+    }
+
+    /// The service that answered; where it does not say its name, the one that its span calls its peer.
+    fn callee(&self, server: &Part) -> Place<Name> {
+        match place_of_peer(server, self.names) {
+            Some(peer) if self.names.text(server.service).is_empty() => peer,
+            _ => self.service(server),
+        }
+    }
 }
 
 /// The first side that tells of anything but a good end tells the outcome.
@@ -122,40 +172,16 @@ fn count_call<'a>(cell: &mut Cell, failed: bool, outcomes: impl Iterator<Item = 
     }
 }
 
-fn presence(part: &Part, names: &Names) -> Key {
-    let text = |name| names.text(name).to_owned();
-    Key::Presence {
-        service: service(part, names).name,
-        namespace: text(part.namespace),
-        environment: text(part.environment),
-        version: text(part.version),
-        instance: text(part.instance),
-        language: text(part.language),
-    }
+fn nobody(kind: PlaceKind) -> Place<Name> {
+    Place { kind, name: Name::NONE }
 }
 
 fn exemplar(part: &Part, failed: bool) -> Exemplar {
     Exemplar { fine: !failed, duration: Reverse(part.duration()), trace: part.trace, span: part.node.id }
 }
 
-fn minute(part: &Part) -> i64 {
-    minute_of(part.node.start as i64)
-}
-
-fn service(part: &Part, names: &Names) -> Place {
-    let name = names.text(part.service);
-    Place::service(if name.is_empty() { NAMELESS } else { name })
-}
-
-/// The service that answered; where it does not say its name, the one that its span calls its peer.
-fn callee_of(server: &Part, names: &Names) -> Place {
-    match place_of_peer(server, names) {
-        Some(peer) if names.text(server.service).is_empty() => peer,
-        _ => service(server, names),
-    }
-}
-
-pub(crate) fn place_of_peer(part: &Part, names: &Names) -> Option<Place> {
+/// What the peer of a span is.
+pub(crate) fn place_of_peer(part: &Part, names: &Names) -> Option<Place<Name>> {
     let (kind, name) = peer::node(part, names)?;
     let kind = match kind {
         NodeKind::Service => PlaceKind::Service,
@@ -165,7 +191,7 @@ pub(crate) fn place_of_peer(part: &Part, names: &Names) -> Option<Place> {
         NodeKind::User => PlaceKind::User,
         NodeKind::Unknown => PlaceKind::Unknown,
     };
-    Some(Place::new(kind, names.text(name)))
+    Some(Place { kind, name })
 }
 
 /// OTLP `SpanKind`.

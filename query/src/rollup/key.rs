@@ -6,44 +6,44 @@
 //!
 //! A kind's fields never change: another list of fields is another kind.
 
-/// What a cell counts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
+/// What a cell counts. While it is counted, `T` is a number for a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key<T = String> {
     /// Calls, by the minute in which the caller's span begins, or the callee's where that is all there is.
     Edge {
-        source: Place,
-        target: Place,
+        source: Place<T>,
+        target: Place<T>,
         /// The address or name that callers have for a `target` that answered: how refused calls to the
         /// same address find it. Empty where it is none, or nobody answered.
-        alias: String,
+        alias: T,
         /// Empty where it is not known.
-        protocol: String,
+        protocol: T,
         /// Of the callee where it is stored, else of the caller's exit.
-        operation: String,
+        operation: T,
         mode: Mode,
         /// `deployment.environment` of the callee where it is stored, else of the caller.
-        environment: String,
+        environment: T,
     },
     /// Calls that a service answered, by the minute in which its span begins.
-    Serve { service: String, environment: String, version: String, operation: String, protocol: String },
+    Serve { service: T, environment: T, version: T, operation: T, protocol: T },
     /// Spans of an instance.
     Presence {
-        service: String,
-        namespace: String,
-        environment: String,
-        version: String,
-        instance: String,
+        service: T,
+        namespace: T,
+        environment: T,
+        version: T,
+        instance: T,
         /// `telemetry.sdk.language`.
-        language: String,
+        language: T,
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place<T = String> {
     pub kind: PlaceKind,
     /// A service's name; `system://address/namespace`; `system:topic`; an address or name; empty for the
     /// user and the unknown.
-    pub name: String,
+    pub name: T,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,28 +82,33 @@ impl Place {
     }
 }
 
-impl Key {
-    pub fn encode(&self) -> Vec<u8> {
+impl<T> Key<T> {
+    /// `text` gives the text of a number.
+    pub(crate) fn encode_with<'a>(&'a self, text: impl Fn(&'a T) -> &'a str) -> Vec<u8> {
         let mut out = Vec::new();
+        let mut write_all = |head: &[u8], texts: &[&'a T]| {
+            out.extend(head);
+            texts.iter().for_each(|one| write(&mut out, text(one)));
+        };
         match self {
-            Key::Edge { source, target, alias, protocol, operation, mode, environment } => {
-                out.extend([EDGE, source.kind as u8, target.kind as u8, *mode as u8]);
-                [&source.name, &target.name, alias, protocol, operation, environment]
-                    .into_iter()
-                    .for_each(|text| write(&mut out, text));
-            }
+            Key::Edge { source, target, alias, protocol, operation, mode, environment } => write_all(
+                &[EDGE, source.kind as u8, target.kind as u8, *mode as u8],
+                &[&source.name, &target.name, alias, protocol, operation, environment],
+            ),
             Key::Serve { service, environment, version, operation, protocol } => {
-                out.push(SERVE);
-                [service, environment, version, operation, protocol].into_iter().for_each(|text| write(&mut out, text));
+                write_all(&[SERVE], &[service, environment, version, operation, protocol]);
             }
             Key::Presence { service, namespace, environment, version, instance, language } => {
-                out.push(PRESENCE);
-                [service, namespace, environment, version, instance, language]
-                    .into_iter()
-                    .for_each(|text| write(&mut out, text));
+                write_all(&[PRESENCE], &[service, namespace, environment, version, instance, language]);
             }
         }
         out
+    }
+}
+
+impl Key {
+    pub fn encode(&self) -> Vec<u8> {
+        self.encode_with(String::as_str)
     }
 
     /// None for bytes of a kind that this version does not know, or that are none.

@@ -4,7 +4,7 @@ use arrow::record_batch::RecordBatch;
 use storage::rollup::{Rollup, Summarise};
 use storage::scan::ReadError;
 
-use super::count;
+use super::count::Counter;
 use crate::engine::Range;
 use crate::graph::{intern::Names, parts};
 use crate::rows::Columns;
@@ -19,11 +19,12 @@ impl Summarise for Summariser {
     }
 
     fn summarise(&self, spans: &[RecordBatch]) -> Result<Rollup, ReadError> {
-        let (mut names, mut found, mut rollup) = (Names::default(), Vec::new(), Rollup::default());
+        let (mut names, mut found) = (Names::default(), Vec::new());
         for batch in spans {
             parts::collect(Columns::new(batch), &mut found, &mut names, |_| true, Range::ALL)?;
         }
-        parts::by_trace(&mut found, &names).for_each(|trace| count(trace, &names, &mut rollup));
-        Ok(rollup)
+        let mut counter = Counter::new(&mut names);
+        parts::by_trace(&mut found, &names).for_each(|trace| counter.count(trace, &names));
+        Ok(counter.finish(&names))
     }
 }

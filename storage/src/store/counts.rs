@@ -121,6 +121,11 @@ impl Counting {
 }
 
 impl Store {
+    /// By the store's clock, ns since the epoch.
+    pub fn now(&self) -> i64 {
+        self.settings.clock.now()
+    }
+
     /// Whether this store counts; else there is nothing in [`Self::counted`].
     pub fn counts(&self) -> bool {
         self.settings.summarise.is_some()
