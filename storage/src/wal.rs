@@ -272,6 +272,8 @@ struct Segment {
     bytes: u64,
     /// Of the usual size, all blocks initialised, never failed: fit to be used again.
     reusable: bool,
+    /// Of the requests in it, where this process wrote them all.
+    entries: Option<Arc<[seen::Entry]>>,
 }
 
 /// Name of the file whose first record has this sequence.

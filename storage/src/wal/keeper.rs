@@ -215,6 +215,9 @@ impl Keeper {
 
     /// Requests of the file that may still be repeated.
     fn hashes(&self, segment: &Segment, name: &str, oldest: i64) -> io::Result<Vec<Entry>> {
+        if let Some(entries) = &segment.entries {
+            return Ok(entries.iter().filter(|entry| entry.received >= oldest).copied().collect());
+        }
         let Some(last) = segment.last.filter(|&last| last >= segment.first) else { return Ok(Vec::new()) };
         let frames = Frames::new(self.files.read(name)?.into(), segment.first, last + 1);
         let entries = frames.map(|frame| Entry { received: frame.request.received, hash: frame.request.hash });

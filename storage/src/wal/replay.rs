@@ -205,7 +205,16 @@ impl Reader<'_> {
         }
         let whole = !self.report.damage.iter().any(|damage| damage.file == name);
         let trim = (following.is_none() && whole).then_some(frames.offset.max(frames.mark_end) as u64);
-        self.keep(Segment { first, last: Some(last), bytes: size, reusable: size == self.settings.segment_bytes }, trim)
+        self.keep(
+            Segment {
+                first,
+                last: Some(last),
+                bytes: size,
+                reusable: size == self.settings.segment_bytes,
+                entries: None,
+            },
+            trim,
+        )
     }
 
     /// Gives all records of a file. What is missing among them is reported, but for gaps in its last

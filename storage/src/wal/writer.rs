@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::files::{File, Files, write_all};
 use super::frame::{self, BLOCK, HEAD};
 use super::keeper::{Chore, Ready};
+use super::seen::Entry;
 use super::{Job, MAX_REQUEST, Segment, Shared, WalError, WalSettings, log_name};
 use crate::fault;
 use crate::store::Request;
@@ -41,6 +42,8 @@ struct Current {
     reusable: bool,
     /// Whether the mark is behind the last group.
     marked: bool,
+    /// Of what is in it: so that the keeper need not read it again.
+    entries: Vec<Entry>,
 }
 
 /// Records that one sync will make durable.
@@ -220,6 +223,7 @@ impl Writer {
         } else if let Some(segment) = live.get_mut(&current.first) {
             segment.last = Some(self.next - 1);
             segment.reusable = reusable;
+            segment.entries = Some(current.entries.as_slice().into());
         }
     }
 
@@ -241,8 +245,9 @@ impl Writer {
             return Err(WalError::from_io("cannot add a log file", &error));
         }
         let Ready { file, bytes, reusable, .. } = ready;
-        self.shared.live.lock().insert(first, Segment { first, last: None, bytes, reusable });
-        Ok(Current { first, file, marker: frame::marker(first), offset: BLOCK, bytes, reusable, marked: true })
+        self.shared.live.lock().insert(first, Segment { first, last: None, bytes, reusable, entries: None });
+        let (marker, entries) = (frame::marker(first), Vec::new());
+        Ok(Current { first, file, marker, offset: BLOCK, bytes, reusable, marked: true, entries })
     }
 
     /// A file for a group: the one made ahead, or one made now.
@@ -294,6 +299,8 @@ impl Current {
         fault::point("wal.after-sync")?;
         self.offset = end;
         self.marked = false;
+        let entry = |request: &Request| Entry { received: request.received, hash: request.hash };
+        self.entries.extend(group.records.iter().map(|(request, _)| entry(request)));
         Ok(())
     }
 }
