@@ -74,8 +74,10 @@ impl Position {
     }
 }
 
-/// Traces gathered in the first round beyond the limit, for those that turn out not to match.
-const SPARE: usize = 8;
+/// Traces gathered in the first round beyond the limit: one tells whether there are more; where a trace as a whole
+/// decides, some turn out not to match.
+const SPARE: usize = 1;
+const SPARE_OF_WHOLE: usize = 8;
 
 /// Most traces gathered in one round.
 const MOST_GATHERED: usize = 1024;
@@ -106,7 +108,8 @@ fn page(
     let mut decided = HashSet::new();
     // Everything before it is decided.
     let mut bound = after;
-    let mut most = (search.limit + SPARE).min(MOST_GATHERED);
+    let spare = if plan.decides_by_span() { SPARE } else { SPARE_OF_WHOLE };
+    let mut most = (search.limit + spare).min(MOST_GATHERED);
     loop {
         let scan = scan::Scan { search, plan, after: bound, decided: &decided, most };
         let candidates = scan.run(snapshot, deadline, &mut notes)?;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use arrow::array::Array;
+use memchr::memmem::Finder;
 use storage::attrs;
 use storage::scan::ReadError;
 use storage::schema::col;
@@ -14,7 +15,7 @@ use crate::rows::{Columns, Strings};
 /// resources and scopes, each distinct object is searched once.
 pub(crate) struct AttributeColumn<'a> {
     objects: Strings<'a>,
-    key: &'a str,
+    key: Key<'a>,
     seen: RefCell<Vec<Option<Option<&'a str>>>>,
 }
 
@@ -22,21 +23,41 @@ impl<'a> AttributeColumn<'a> {
     pub(crate) fn new(columns: Columns<'a>, column: &str, key: &'a str) -> Result<Self, ReadError> {
         let objects = columns.strings(column)?;
         let distinct = objects.dictionary().map_or(0, Array::len);
-        Ok(Self { objects, key, seen: RefCell::new(vec![None; distinct]) })
+        Ok(Self { objects, key: Key::new(key), seen: RefCell::new(vec![None; distinct]) })
     }
 
     /// Raw text of the value.
     pub(crate) fn raw(&self, row: usize) -> Option<&'a str> {
         let object = self.objects.get(row)?;
-        let Some(at) = self.objects.key(row) else { return attrs::find(object, self.key) };
+        let Some(at) = self.objects.key(row) else { return self.key.find(object) };
         match self.seen.borrow_mut().get_mut(at) {
-            Some(known) => *known.get_or_insert_with(|| attrs::find(object, self.key)),
-            None => attrs::find(object, self.key),
+            Some(known) => *known.get_or_insert_with(|| self.key.find(object)),
+            None => self.key.find(object),
         }
     }
 
     pub(crate) fn value(&self, row: usize) -> Val<'a> {
         self.raw(row).map_or(Val::Nil, Val::from_raw)
+    }
+}
+
+/// A key that is looked for in many objects.
+struct Key<'a> {
+    key: &'a str,
+    /// Its text between quotes: an object without it does not have the key, and is not parsed.
+    quoted: Finder<'static>,
+}
+
+impl<'a> Key<'a> {
+    fn new(key: &'a str) -> Self {
+        let mut quoted = String::new();
+        attrs::push_string(&mut quoted, key);
+        Self { key, quoted: Finder::new(quoted.as_bytes()).into_owned() }
+    }
+
+    fn find<'b>(&self, object: &'b str) -> Option<&'b str> {
+        self.quoted.find(object.as_bytes())?;
+        attrs::find(object, self.key)
     }
 }
 

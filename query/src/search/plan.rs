@@ -72,6 +72,11 @@ impl Plan {
         self.conditions
     }
 
+    /// Whether a candidate is a match, as a rule: one condition selects spans by themselves.
+    pub(super) fn decides_by_span(&self) -> bool {
+        matches!(self.root, Step::Filter(_))
+    }
+
     /// Columns that the conditions of candidates read.
     pub(super) fn columns(&self) -> impl Iterator<Item = &'static str> {
         self.candidates.iter().flat_map(|&at| self.expressions[at].columns()).copied()
