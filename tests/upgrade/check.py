@@ -19,8 +19,8 @@ from harness import http  # noqa: E402
 from harness.report import Report  # noqa: E402
 from harness.server import Clew, binary  # noqa: E402
 
-# How an answer came about, which may change.
-INCIDENTAL = {'notes', 'elapsed_ms'}
+# How and when an answer came about, which may change.
+INCIDENTAL = {'notes', 'elapsed_ms', 'as_of_ns'}
 
 
 def known(answer):
