@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection, RowSelector};
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use ::parquet::errors::ParquetError;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -154,10 +154,7 @@ impl Segment {
     }
 
     fn chunks(&self, readers: &Readers, columns: &[&str], ranges: &[Range<usize>]) -> Result<Chunks, ReadError> {
-        let total = self.meta.rows as usize;
-        let whole = ranges == [0..total];
-        let selection = (!whole).then(|| RowSelection::from_consecutive_ranges(ranges.iter().cloned(), total));
-        let open = || parquet::reader(&readers.parquet, readers.metadata.clone(), columns, selection, CHUNK_ROWS);
+        let open = || parquet::reader(&readers.parquet, readers.metadata.clone(), columns, ranges, CHUNK_ROWS);
         let inner = (!ranges.is_empty()).then(open).transpose();
         let inner = inner.map_err(|error| read_error(&readers.parquet, error))?;
         let columns = columns.iter().map(|name| (*name).to_owned()).collect();
@@ -169,8 +166,7 @@ impl Segment {
     pub fn fetch(&self, columns: &[&str], rows: &[u32]) -> Result<RecordBatch, ReadError> {
         let readers = self.readers()?;
         let blob = &readers.parquet;
-        let selection = selection_of(rows);
-        let inner = parquet::reader(blob, readers.metadata.clone(), columns, Some(selection), rows.len().max(1))
+        let inner = parquet::reader(blob, readers.metadata.clone(), columns, &ranges_of(rows), rows.len().max(1))
             .map_err(|error| read_error(blob, error))?;
         let schema = arrow::array::RecordBatchReader::schema(&inner);
         let batches: Vec<RecordBatch> = inner.collect::<Result<_, _>>().map_err(|error| arrow_error(blob, error))?;
@@ -248,17 +244,9 @@ impl Iterator for Chunks {
     }
 }
 
-fn selection_of(rows: &[u32]) -> RowSelection {
-    let mut selectors = Vec::new();
-    let mut next = 0;
-    for row in rows.iter().map(|row| *row as usize) {
-        if row > next {
-            selectors.push(RowSelector::skip(row - next));
-        }
-        selectors.push(RowSelector::select(1));
-        next = row + 1;
-    }
-    RowSelection::from(selectors)
+fn ranges_of(rows: &[u32]) -> Vec<Range<usize>> {
+    let runs = rows.chunk_by(|a, b| a + 1 == *b);
+    runs.filter_map(|run| Some(*run.first()? as usize..*run.last()? as usize + 1)).collect()
 }
 
 /// Columns by name, in the order asked for.

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+    RowSelector,
 };
 use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -23,6 +24,9 @@ use crate::schema::{Table, col};
 /// Rows of one page at most: what a hit costs to decode, times the columns read.
 pub(super) const PAGE_ROWS: usize = 1024;
 const PAGE_BYTES: usize = 64 << 10;
+/// Rows of one row group: what a read of a few rows costs beside them, the places of its pages and its
+/// dictionaries, must not grow with the file.
+const GROUP_ROWS: usize = 64 * PAGE_ROWS;
 
 /// The Arrow schema with the field ids that the catalogue knows the columns by.
 pub fn file_schema(table: Table, field_id: impl Fn(&str) -> Option<i32>) -> SchemaRef {
@@ -47,7 +51,7 @@ fn properties(table: Table) -> WriterProperties {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("level 1 exists"));
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("clew ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_max_row_group_row_count(None)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_size_limit(PAGE_BYTES)
         .set_write_batch_size(super::index::BLOCK_ROWS)
@@ -95,41 +99,66 @@ pub(super) fn metadata(blob: &Arc<Blob>) -> Result<ArrowReaderMetadata> {
     ArrowReaderMetadata::load(&BlobReader(blob.clone()), options)
 }
 
-/// A reader of some columns (in file order) of some rows.
+/// A reader of some columns (in file order) of some rows: `ranges` are ascending and apart, and not none.
 pub(super) fn reader(
     blob: &Arc<Blob>,
     metadata: ArrowReaderMetadata,
     columns: &[&str],
-    selection: Option<RowSelection>,
+    ranges: &[Range<usize>],
     batch_rows: usize,
 ) -> Result<ParquetRecordBatchReader> {
     let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
+    let groups = groups(metadata.metadata(), ranges);
     if blob.is_remote() {
-        blob.prefetch(wanted(metadata.metadata(), &mask, selection.as_ref()));
+        blob.prefetch(groups.iter().flat_map(|group| wanted(metadata.metadata(), &mask, group)));
     }
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(BlobReader(blob.clone()), metadata)
+    let numbers = groups.iter().map(|group| group.number).collect();
+    let selectors: Vec<RowSelector> = groups.into_iter().flat_map(|group| Vec::from(group.selection)).collect();
+    ParquetRecordBatchReaderBuilder::new_with_metadata(BlobReader(blob.clone()), metadata)
         .with_projection(mask)
-        .with_batch_size(batch_rows);
-    if let Some(selection) = selection {
-        builder = builder.with_row_selection(selection);
+        .with_batch_size(batch_rows)
+        .with_row_groups(numbers)
+        .with_row_selection(selectors.into())
+        .build()
+}
+
+/// A row group that has some of the rows that are read.
+struct Group {
+    number: usize,
+    /// Of its rows.
+    selection: RowSelection,
+}
+
+fn groups(metadata: &ParquetMetaData, mut ranges: &[Range<usize>]) -> Vec<Group> {
+    let (mut groups, mut from) = (Vec::new(), 0);
+    for (number, group) in metadata.row_groups().iter().enumerate() {
+        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
+        let to = from + rows;
+        let meets = ranges.partition_point(|range| range.start < to);
+        if meets > 0 {
+            let within = ranges[..meets].iter().map(|range| range.start.max(from) - from..range.end.min(to) - from);
+            groups.push(Group { number, selection: RowSelection::from_consecutive_ranges(within, rows) });
+        }
+        // The last of them may reach into the next group.
+        ranges = &ranges[meets - usize::from(meets > 0 && ranges[meets - 1].end > to)..];
+        from = to;
     }
-    builder.build()
+    groups
 }
 
 /// The bytes that a read of these columns and rows comes to.
-fn wanted(metadata: &ParquetMetaData, mask: &ProjectionMask, selection: Option<&RowSelection>) -> Vec<Range<u64>> {
+fn wanted(metadata: &ParquetMetaData, mask: &ProjectionMask, group: &Group) -> Vec<Range<u64>> {
     let mut ranges = Vec::new();
-    // Several row groups are not ours: what is not fetched ahead is fetched when it is read.
-    let [group] = metadata.row_groups() else { return ranges };
-    let pages = metadata.offset_index().and_then(|groups| groups.first());
-    for (number, column) in group.columns().iter().enumerate().filter(|(number, _)| mask.leaf_included(*number)) {
+    let pages = metadata.offset_index().and_then(|groups| groups.get(group.number));
+    let columns = metadata.row_group(group.number).columns().iter().enumerate();
+    for (number, column) in columns.filter(|(number, _)| mask.leaf_included(*number)) {
         let (start, length) = column.byte_range();
         let locations = pages.and_then(|pages| pages.get(number)).map(|index| index.page_locations().as_slice());
-        match (selection, locations) {
-            (Some(selection), Some(locations @ [first, ..])) => {
+        match locations {
+            Some(locations @ [first, ..]) => {
                 // A dictionary lies before the first page.
                 ranges.push(start..first.offset as u64);
-                ranges.extend(selection.scan_ranges(locations));
+                ranges.extend(group.selection.scan_ranges(locations));
             }
             _ => ranges.push(start..start + length),
         }
