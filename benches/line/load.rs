@@ -15,7 +15,7 @@ const ATTRIBUTES: usize = 11;
 const KEYS: u32 = 97;
 const VALUES: u32 = 1000;
 
-/// Deterministic: the same seed gives the same bytes but for the time they end at.
+/// Deterministic: the same seed and time give the same bytes.
 pub(crate) struct Load {
     traces: Vec<[u8; 16]>,
     seed: u64,
@@ -23,11 +23,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(spans: usize, seed: u64) -> Self {
+    /// Spans that begin at `start`, ns since the epoch, or soon after.
+    pub(crate) fn new(spans: usize, seed: u64, start: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let traces = (0..spans / SPANS_A_TRACE).map(|_| random.random()).collect();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        Self { traces, seed, start: now.as_nanos() as u64 - 3_600_000_000_000 }
+        Self { traces, seed, start }
     }
 
     /// Encoded export requests, newest first: they are popped from the end.

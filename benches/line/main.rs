@@ -6,7 +6,7 @@
 mod load;
 mod server;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use load::Load;
 use server::Server;
@@ -19,7 +19,8 @@ const QUERIES: usize = 300;
 async fn main() {
     let spans: usize = std::env::var("CLEW_BENCH_SPANS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     eprintln!("encoding {spans} spans …");
-    let load = Load::new(spans, 42);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let load = Load::new(spans, 42, now.as_nanos() as u64 - 3_600_000_000_000);
     let requests = load.requests(BATCH);
     let bytes: usize = requests.iter().map(bytes::Bytes::len).sum();
     let server = Server::start().await;
