@@ -19,15 +19,20 @@ impl<'a> Text<'a> {
     /// The text; checks it every time it is called.
     #[inline]
     pub fn as_str(&self) -> Result<&'a str, InvalidUtf8> {
+        if self.0.is_empty() {
+            return Ok("");
+        }
         simdutf8::basic::from_utf8(self.0).map_err(|_| InvalidUtf8)
     }
 
     /// The bytes as sent, for a receiver that repairs or refuses what is not UTF-8.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.0
     }
 
     /// The text with each bad sequence replaced by U+FFFD; borrowed where there is none.
+    #[inline]
     pub fn to_lossy(&self) -> Cow<'a, str> {
         match self.as_str() {
             Ok(text) => Cow::Borrowed(text),
@@ -35,12 +40,14 @@ impl<'a> Text<'a> {
         }
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl<'a> From<&'a [u8]> for Text<'a> {
+    #[inline]
     fn from(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -71,6 +78,14 @@ pub struct KeyValue<'a> {
 }
 
 impl<'a> View<'a> for KeyValue<'a> {
+    #[inline(always)]
+    fn parse(message: Message<'a>) -> Result<Self, Malformed> {
+        match short_pair(message.bytes()) {
+            Some((key, value)) => Ok(Self { key: Text(key), value, key_strindex: 0 }),
+            None => any_pair(message),
+        }
+    }
+
     #[inline]
     fn merge(&mut self, message: Message<'a>) -> Result<(), Malformed> {
         let mut fields = message.fields();
@@ -84,6 +99,37 @@ impl<'a> View<'a> for KeyValue<'a> {
         }
         Ok(())
     }
+}
+
+#[inline(never)]
+fn any_pair(message: Message<'_>) -> Result<KeyValue<'_>, Malformed> {
+    let mut pair = KeyValue::default();
+    pair.merge(message)?;
+    Ok(pair)
+}
+
+/// What most attributes are, read in one look: a key and a text, a small number or a boolean, as every encoder
+/// writes them, shorter than 128 bytes. None for whatever else may be well-formed.
+///
+/// ```text
+/// 0a ‖ length ‖ key ‖ 12 ‖ length ‖ 0a ‖ length ‖ text      or 18 ‖ varint      or 10 ‖ boolean
+/// ```
+#[inline(always)]
+fn short_pair(bytes: &[u8]) -> Option<(&[u8], AnyValue<'_>)> {
+    let [0x0a, key_length @ ..0x80, rest @ ..] = bytes else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*key_length))?;
+    let [0x12, length @ ..0x80, value @ ..] = rest else { return None };
+    if usize::from(*length) != value.len() {
+        return None;
+    }
+    let value = match value {
+        [0x0a, length, text @ ..] if usize::from(*length) == text.len() => AnyValue::String(Text(text)),
+        [0x18, low @ ..0x80] => AnyValue::Int(i64::from(*low)),
+        [0x18, low @ 0x80..=0xff, high @ ..0x80] => AnyValue::Int(i64::from(low & 0x7f) | i64::from(*high) << 7),
+        [0x10, yes @ ..0x80] => AnyValue::Bool(*yes != 0),
+        _ => return None,
+    };
+    Some((key, value))
 }
 
 /// The value of an attribute or the body of a log record. Elements of lists are parsed one level at a time.
@@ -195,7 +241,7 @@ impl<'a> View<'a> for Resource<'a> {
         let mut fields = message.fields();
         while let Some(field) = fields.next()? {
             match field.number {
-                1 => self.attributes.add(message, &field)?,
+                1 => self.attributes.add_run(message, &field, &mut fields)?,
                 2 => self.dropped_attributes_count = field.uint32()?,
                 3 => self.entity_refs.add(message, &field)?,
                 _ => {}
@@ -246,7 +292,7 @@ impl<'a> View<'a> for Scope<'a> {
             match field.number {
                 1 => self.name = Text(field.bytes()?),
                 2 => self.version = Text(field.bytes()?),
-                3 => self.attributes.add(message, &field)?,
+                3 => self.attributes.add_run(message, &field, &mut fields)?,
                 4 => self.dropped_attributes_count = field.uint32()?,
                 _ => {}
             }

@@ -16,7 +16,7 @@ impl<'a> View<'a> for LogsRequest<'a> {
         let mut fields = message.fields();
         while let Some(field) = fields.next()? {
             if field.number == 1 {
-                self.resource_logs.add(message, &field)?;
+                self.resource_logs.add_run(message, &field, &mut fields)?;
             }
         }
         Ok(())
@@ -38,7 +38,7 @@ impl<'a> View<'a> for ResourceLogs<'a> {
         while let Some(field) = fields.next()? {
             match field.number {
                 1 => self.resource.merge(field.message()?)?,
-                2 => self.scope_logs.add(message, &field)?,
+                2 => self.scope_logs.add_run(message, &field, &mut fields)?,
                 3 => self.schema_url = field.bytes()?.into(),
                 _ => {}
             }
@@ -62,7 +62,7 @@ impl<'a> View<'a> for ScopeLogs<'a> {
         while let Some(field) = fields.next()? {
             match field.number {
                 1 => self.scope.merge(field.message()?)?,
-                2 => self.log_records.add(message, &field)?,
+                2 => self.log_records.add_run(message, &field, &mut fields)?,
                 3 => self.schema_url = field.bytes()?.into(),
                 _ => {}
             }
@@ -99,7 +99,7 @@ impl<'a> View<'a> for LogRecord<'a> {
                 2 => self.severity_number = field.int32()?,
                 3 => self.severity_text = field.bytes()?.into(),
                 5 => self.body.merge(field.message()?)?,
-                6 => self.attributes.add(message, &field)?,
+                6 => self.attributes.add_run(message, &field, &mut fields)?,
                 7 => self.dropped_attributes_count = field.uint32()?,
                 8 => self.flags = field.fixed32()?,
                 9 => self.trace_id = field.bytes()?,

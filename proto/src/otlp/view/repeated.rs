@@ -59,6 +59,7 @@ impl<'a> Stretches<'a> {
         Ok(())
     }
 
+    #[inline]
     fn walk(&self) -> Walk<'_, 'a> {
         let earlier = self.earlier.as_deref().map_or(&[][..], |Earlier(earlier)| earlier);
         let (first, later, last) = match earlier {
@@ -98,11 +99,13 @@ impl<'a, T: View<'a>> Repeated<'a, T> {
         self.stretches.count as usize
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.stretches.count == 0
     }
 
     /// The elements; a broken one is an `Err` and the next is read as usual.
+    #[inline]
     pub fn iter(&self) -> Elements<'_, 'a, T> {
         Elements { walk: self.stretches.walk(), left: self.len(), element: PhantomData }
     }
@@ -111,6 +114,19 @@ impl<'a, T: View<'a>> Repeated<'a, T> {
     pub(super) fn add(&mut self, message: Message<'a>, field: &Field<'a>) -> Result<(), Malformed> {
         field.message()?;
         self.stretches.add(message, field, 1)
+    }
+
+    /// As [`Self::add`], with all elements that follow in `fields`.
+    #[inline(always)]
+    pub(super) fn add_run(
+        &mut self,
+        message: Message<'a>,
+        field: &Field<'a>,
+        fields: &mut Fields<'a>,
+    ) -> Result<(), Malformed> {
+        field.message()?;
+        let (run, count) = fields.run(field);
+        self.stretches.add(message, &run, count)
     }
 }
 
@@ -137,17 +153,33 @@ pub struct Elements<'s, 'a, T> {
     element: PhantomData<fn() -> T>,
 }
 
+impl<'a, T> Elements<'_, 'a, T> {
+    /// The next element unread, for a reader that merges it into a view of its own: large views cost much to
+    /// hand over.
+    #[inline(always)]
+    pub fn next_message(&mut self) -> Option<Result<Message<'a>, Malformed>> {
+        self.left = self.left.checked_sub(1)?;
+        match self.walk.fields.next_short(self.walk.number) {
+            Some(message) => Some(Ok(message)),
+            None => self.any_message(),
+        }
+    }
+
+    #[inline(never)]
+    fn any_message(&mut self) -> Option<Result<Message<'a>, Malformed>> {
+        self.walk.next().map(|field| field.message())
+    }
+}
+
 impl<'a, T: View<'a>> Iterator for Elements<'_, 'a, T> {
     type Item = Result<T, Malformed>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
+        match self.next_message()? {
+            Ok(message) => Some(T::parse(message)),
+            Err(malformed) => Some(Err(malformed)),
         }
-        self.left -= 1;
-        let field = self.walk.next()?;
-        Some(field.message().and_then(T::parse))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

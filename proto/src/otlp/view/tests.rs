@@ -10,10 +10,11 @@ use prost::Message as _;
 
 use self::fill::Fill;
 use self::owned::Owned;
-use super::{LogsRequest, MetricsRequest, TraceRequest, View};
+use super::{KeyValue, LogsRequest, Message, MetricsRequest, TraceRequest, View};
 use crate::otlp::messages::collector::logs::v1::ExportLogsServiceRequest;
 use crate::otlp::messages::collector::metrics::v1::ExportMetricsServiceRequest;
 use crate::otlp::messages::collector::trace::v1::ExportTraceServiceRequest;
+use crate::otlp::messages::common::v1::{self as common, AnyValue, any_value::Value};
 
 /// Where prost reads `bytes`, the view reads the same; where it does not, the view ends without panic.
 ///
@@ -78,6 +79,10 @@ fn mutate(mut bytes: Vec<u8>, mutations: Vec<(f64, Mutation)>) -> Vec<u8> {
     bytes
 }
 
+fn encoded(value: Value) -> Vec<u8> {
+    AnyValue { value: Some(value) }.encode_to_vec()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
@@ -86,6 +91,27 @@ proptest! {
         let bytes = request.encode_to_vec();
         TraceRequest::from_bytes(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
         agree::<TraceRequest<'_>, ExportTraceServiceRequest>(&bytes)?;
+    }
+
+    /// Most attributes are read in one look, by the shape of their bytes; it must see what reading field by field
+    /// sees, and refuse no less.
+    #[test]
+    fn attributes_read_in_one_look_agree_with_those_read_by_field(
+        key in "[a-z]{0,8}|[a-z]{120,130}",
+        value in prop_oneof![
+            "[a-z]{0,8}|[a-z]{120,130}".prop_map(Value::StringValue).prop_map(encoded),
+            prop_oneof![-2..200i64, any::<i64>()].prop_map(Value::IntValue).prop_map(encoded),
+            any::<bool>().prop_map(Value::BoolValue).prop_map(encoded),
+            any::<f64>().prop_map(Value::DoubleValue).prop_map(encoded),
+            proptest::collection::vec(prop::sample::select(b"\x0a\x10\x18\x01\x02\x05\x80\x81".to_vec()), 0..5),
+        ],
+        mutations in prop_oneof![Just(Vec::new()), mutations()],
+    ) {
+        let key = common::KeyValue { key, ..Default::default() }.encode_to_vec();
+        let bytes = mutate([key, edges::delimited(2, &value)].concat(), mutations);
+        let mut by_field = KeyValue::default();
+        let expected = by_field.merge(Message::root(&bytes)).map(|()| by_field);
+        prop_assert_eq!(format!("{:?}", KeyValue::from_bytes(&bytes)), format!("{expected:?}"));
     }
 
     #[test]

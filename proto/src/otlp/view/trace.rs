@@ -16,7 +16,7 @@ impl<'a> View<'a> for TraceRequest<'a> {
         let mut fields = message.fields();
         while let Some(field) = fields.next()? {
             if field.number == 1 {
-                self.resource_spans.add(message, &field)?;
+                self.resource_spans.add_run(message, &field, &mut fields)?;
             }
         }
         Ok(())
@@ -38,7 +38,7 @@ impl<'a> View<'a> for ResourceSpans<'a> {
         while let Some(field) = fields.next()? {
             match field.number {
                 1 => self.resource.merge(field.message()?)?,
-                2 => self.scope_spans.add(message, &field)?,
+                2 => self.scope_spans.add_run(message, &field, &mut fields)?,
                 3 => self.schema_url = field.bytes()?.into(),
                 _ => {}
             }
@@ -62,7 +62,7 @@ impl<'a> View<'a> for ScopeSpans<'a> {
         while let Some(field) = fields.next()? {
             match field.number {
                 1 => self.scope.merge(field.message()?)?,
-                2 => self.spans.add(message, &field)?,
+                2 => self.spans.add_run(message, &field, &mut fields)?,
                 3 => self.schema_url = field.bytes()?.into(),
                 _ => {}
             }
@@ -108,7 +108,7 @@ impl<'a> View<'a> for Span<'a> {
                 6 => self.kind = field.int32()?,
                 7 => self.start_time_unix_nano = field.fixed64()?,
                 8 => self.end_time_unix_nano = field.fixed64()?,
-                9 => self.attributes.add(message, &field)?,
+                9 => self.attributes.add_run(message, &field, &mut fields)?,
                 10 => self.dropped_attributes_count = field.uint32()?,
                 11 => self.events.add(message, &field)?,
                 12 => self.dropped_events_count = field.uint32()?,
@@ -139,7 +139,7 @@ impl<'a> View<'a> for Event<'a> {
             match field.number {
                 1 => self.time_unix_nano = field.fixed64()?,
                 2 => self.name = field.bytes()?.into(),
-                3 => self.attributes.add(message, &field)?,
+                3 => self.attributes.add_run(message, &field, &mut fields)?,
                 4 => self.dropped_attributes_count = field.uint32()?,
                 _ => {}
             }
@@ -167,7 +167,7 @@ impl<'a> View<'a> for Link<'a> {
                 1 => self.trace_id = field.bytes()?,
                 2 => self.span_id = field.bytes()?,
                 3 => self.trace_state = field.bytes()?.into(),
-                4 => self.attributes.add(message, &field)?,
+                4 => self.attributes.add_run(message, &field, &mut fields)?,
                 5 => self.dropped_attributes_count = field.uint32()?,
                 6 => self.flags = field.fixed32()?,
                 _ => {}

@@ -12,26 +12,31 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// A message that is not embedded in another.
+    #[inline]
     pub fn root(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
     }
 
     /// The encoded message.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Offset in bytes of the first byte from the start of the request.
+    #[inline]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
     /// The part from `start` to `end`, both offsets in the request; empty if they are not inside.
+    #[inline]
     pub(super) fn slice(&self, start: usize, end: usize) -> Self {
         let range = start.wrapping_sub(self.offset)..end.wrapping_sub(self.offset);
         Self { bytes: self.bytes.get(range).unwrap_or_default(), offset: start }
     }
 
+    #[inline]
     pub(super) fn fields(self) -> Fields<'a> {
         Fields { message: self, at: 0 }
     }
@@ -215,6 +220,36 @@ impl<'a> Fields<'a> {
         Ok(Some(Field { number, start, end: self.message.offset + self.at, value }))
     }
 
+    /// The next message where it is in a field of this number, below 16, and shorter than 16 KiB, as nearly all
+    /// are; `None`, and nothing is read, for whatever else there is.
+    #[inline]
+    pub(super) fn next_short(&mut self, number: u32) -> Option<Message<'a>> {
+        let (head, length, rest) = match self.message.bytes.get(self.at..)? {
+            [key @ ..0x80, length @ ..0x80, rest @ ..] if u32::from(*key) == number << 3 | 2 => {
+                (2, usize::from(*length), rest)
+            }
+            [key @ ..0x80, low, high @ ..0x80, rest @ ..] if u32::from(*key) == number << 3 | 2 => {
+                (3, usize::from(low & 0x7f) | usize::from(*high) << 7, rest)
+            }
+            _ => return None,
+        };
+        let bytes = rest.get(..length)?;
+        let offset = self.message.offset + self.at + head;
+        self.at += head + length;
+        Some(Message { bytes, offset })
+    }
+
+    /// Reads on over messages that follow in the same field as `field`, which was read last: `field` up to the end
+    /// of the last of them, and how many it is then. More of them may follow.
+    #[inline]
+    pub(super) fn run(&mut self, field: &Field<'a>) -> (Field<'a>, usize) {
+        let mut count = 1;
+        while self.next_short(field.number).is_some() {
+            count += 1;
+        }
+        (Field { end: self.message.offset + self.at, ..*field }, count)
+    }
+
     /// The next varint of packed numbers, `None` at the end.
     #[inline(always)]
     pub(super) fn next_varint(&mut self) -> Result<Option<u64>, Malformed> {
@@ -240,10 +275,14 @@ impl<'a> Fields<'a> {
 
     #[inline(always)]
     fn varint(&mut self) -> Result<u64, Malformed> {
-        match self.message.bytes.get(self.at) {
-            Some(&byte) if byte < 0x80 => {
+        match self.message.bytes.get(self.at..) {
+            Some([byte @ ..0x80, ..]) => {
                 self.at += 1;
-                Ok(u64::from(byte))
+                Ok(u64::from(*byte))
+            }
+            Some([low, high @ ..0x80, ..]) => {
+                self.at += 2;
+                Ok(u64::from(low & 0x7f) | u64::from(*high) << 7)
             }
             _ => self.long_varint(),
         }

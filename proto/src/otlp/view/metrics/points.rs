@@ -33,7 +33,7 @@ impl<'a> View<'a> for NumberPoint<'a> {
                 4 => self.value = Some(Number::Double(field.double()?)),
                 5 => self.exemplars.add(message, &field)?,
                 6 => self.value = Some(Number::Int(field.fixed64()? as i64)),
-                7 => self.attributes.add(message, &field)?,
+                7 => self.attributes.add_run(message, &field, &mut fields)?,
                 8 => self.flags = field.uint32()?,
                 _ => {}
             }
@@ -70,7 +70,7 @@ impl<'a> View<'a> for HistogramPoint<'a> {
                 6 => self.bucket_counts.add(message, &field)?,
                 7 => self.explicit_bounds.add(message, &field)?,
                 8 => self.exemplars.add(message, &field)?,
-                9 => self.attributes.add(message, &field)?,
+                9 => self.attributes.add_run(message, &field, &mut fields)?,
                 10 => self.flags = field.uint32()?,
                 11 => self.min = Some(field.double()?),
                 12 => self.max = Some(field.double()?),
@@ -105,7 +105,7 @@ impl<'a> View<'a> for ExponentialHistogramPoint<'a> {
         let mut fields = message.fields();
         while let Some(field) = fields.next()? {
             match field.number {
-                1 => self.attributes.add(message, &field)?,
+                1 => self.attributes.add_run(message, &field, &mut fields)?,
                 2 => self.start_time_unix_nano = field.fixed64()?,
                 3 => self.time_unix_nano = field.fixed64()?,
                 4 => self.count = field.fixed64()?,
@@ -169,7 +169,7 @@ impl<'a> View<'a> for SummaryPoint<'a> {
                 4 => self.count = field.fixed64()?,
                 5 => self.sum = field.double()?,
                 6 => self.quantile_values.add(message, &field)?,
-                7 => self.attributes.add(message, &field)?,
+                7 => self.attributes.add_run(message, &field, &mut fields)?,
                 8 => self.flags = field.uint32()?,
                 _ => {}
             }

@@ -8,7 +8,7 @@ use super::super::{Fixed64, NotWithin, ResourceSpans, TraceRequest};
 use crate::otlp::messages::common::v1 as common;
 use crate::otlp::messages::trace::v1 as trace;
 
-fn delimited(number: u32, content: &[u8]) -> Vec<u8> {
+pub(super) fn delimited(number: u32, content: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_key(number, WireType::LengthDelimited, &mut bytes);
     encode_varint(content.len() as u64, &mut bytes);
