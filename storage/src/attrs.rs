@@ -20,8 +20,8 @@ mod write;
 
 pub use read::{Malformed, entries, find, items, parse_events, parse_links, parse_object, parse_value, text_of};
 pub use write::{
-    ListWriter, MapWriter, push_bool, push_bytes, push_double, push_int, push_null, push_string, push_value,
-    write_events, write_links, write_object,
+    ListWriter, MapWriter, Out, push_bool, push_bytes, push_double, push_int, push_null, push_plain, push_string,
+    push_value, write_events, write_links, write_object,
 };
 
 /// Deepest nesting of a stored value; the collector refuses what is deeper.
