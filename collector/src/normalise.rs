@@ -10,7 +10,8 @@ mod peer;
 mod rules;
 mod table;
 
-pub use facts::{Fact, Facts, Slot};
+pub use facts::{Fact, Facts, Name, Slot};
+pub use outcome::STATUS_ERROR;
 pub use rules::{BadRule, MAX_TEXTS, NameRule, Rest, Rules, Side, TextRule};
 
 /// Which side of a call a span is.
@@ -84,7 +85,8 @@ impl Outcome {
     }
 }
 
-/// What normalisation reads of a span beside its [`Facts`].
+/// What normalisation reads of a span beside its [`Facts`]. What a span means depends on nothing else: of the
+/// flags on those for the parent, on the message only of a span that failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Subject<'a> {
     pub name: &'a str,
@@ -156,7 +158,7 @@ mod kind {
 
 /// OTLP `SpanFlags`: whether it is known that the parent is remote, and whether it is.
 const PARENT_KNOWN: u32 = 0x100;
-const REMOTE_PARENT: u32 = 0x100 | 0x200;
+pub const REMOTE_PARENT: u32 = 0x100 | 0x200;
 
 /// The kind decides; where it says neither, the name, an OpenTracing tag, the parent's side and the
 /// peer are asked, in this order. What only the parent or a child of another service could tell

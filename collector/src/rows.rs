@@ -14,6 +14,7 @@
 mod columns;
 mod dictionary;
 mod logs;
+mod meaning;
 mod metrics;
 mod origin;
 mod rejected;

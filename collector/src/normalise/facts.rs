@@ -85,8 +85,8 @@ impl<'a> Facts<'a> {
     }
 
     /// Takes an attribute of the span; of several names for one thing the newest is kept.
-    pub fn attribute(&mut self, key: &str, value: Fact<'a>) {
-        let Some((slot, rank)) = lookup(key) else { return };
+    pub fn attribute(&mut self, name: Name, value: Fact<'a>) {
+        let Entry { slot, rank, .. } = INDEX[usize::from(name.0)];
         if value == Fact::Text("") || (self.has(slot) && self.ranks[slot as usize] <= rank) {
             return;
         }
@@ -106,18 +106,13 @@ impl<'a> Facts<'a> {
     }
 
     /// Takes an attribute of one of the span's events.
-    pub fn event_attribute(&mut self, key: &str, value: Fact<'a>) {
+    pub fn event_attribute(&mut self, key: &[u8], value: Fact<'a>) {
         if let Fact::Text(text) = value
             && self.exceptions.len() < MAX_TEXTS
-            && EXCEPTION_TEXTS.contains(&key)
+            && EXCEPTION_TEXTS.iter().any(|known| known.as_bytes() == key)
         {
             self.exceptions.push(text);
         }
-    }
-
-    /// Whether anybody asks for an attribute of this name; saves reading values nobody wants.
-    pub fn wants(key: &str) -> bool {
-        lookup(key).is_some()
     }
 
     pub(super) fn has(&self, slot: Slot) -> bool {
@@ -153,7 +148,8 @@ impl<'a> Facts<'a> {
         matches!(self.get(slot), Some(Fact::Bool(true) | Fact::Text("true")))
     }
 
-    pub(super) fn exceptions(&self) -> &[&'a str] {
+    /// What the span's events say went wrong.
+    pub fn exceptions(&self) -> &[&'a str] {
         &self.exceptions
     }
 
@@ -178,6 +174,33 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// The name of an attribute that rules ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name(u8);
+
+impl Name {
+    /// None where nobody asks for attributes of this name.
+    #[inline]
+    pub fn of(key: &[u8]) -> Option<Self> {
+        let mut at = place(key);
+        loop {
+            let entry = &INDEX[at];
+            if entry.name.is_empty() {
+                return None;
+            }
+            if entry.name.as_bytes() == key {
+                return Some(Self(at as u8));
+            }
+            at = (at + 1) % INDEX_SIZE;
+        }
+    }
+
+    /// Tells names apart.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
 /// An open-addressed table over [`NAMES`], filled at compile time: most keys of a span are nobody's
 /// concern and must be told so within a few nanoseconds.
 static INDEX: [Entry; INDEX_SIZE] = build();
@@ -189,20 +212,6 @@ struct Entry {
     name: &'static str,
     slot: Slot,
     rank: u8,
-}
-
-fn lookup(key: &str) -> Option<(Slot, u8)> {
-    let mut at = place(key.as_bytes());
-    loop {
-        let entry = &INDEX[at];
-        if entry.name.is_empty() {
-            return None;
-        }
-        if entry.name == key {
-            return Some((entry.slot, entry.rank));
-        }
-        at = (at + 1) % INDEX_SIZE;
-    }
 }
 
 const fn build() -> [Entry; INDEX_SIZE] {
@@ -242,11 +251,12 @@ mod tests {
     fn every_listed_name_is_found_and_no_other() {
         for (slot, names) in NAMES {
             for (rank, name) in names.iter().enumerate() {
-                assert_eq!(lookup(name), Some((*slot, rank as u8)), "{name}");
+                let found = Name::of(name.as_bytes()).map(|name| INDEX[usize::from(name.number())]);
+                assert_eq!(found.map(|entry| (entry.slot, entry.rank)), Some((*slot, rank as u8)), "{name}");
             }
         }
         for stranger in ["", "k", "rpc", "http.status_codes", "net.peer.nam", "db.system.nam"] {
-            assert_eq!(lookup(stranger), None, "{stranger}");
+            assert_eq!(Name::of(stranger.as_bytes()), None, "{stranger}");
         }
     }
 
@@ -266,7 +276,8 @@ mod tests {
         {
             let mut facts = Facts::default();
             for key in order {
-                facts.attribute(key, Fact::Int(if key == "http.status_code" { 500 } else { 200 }));
+                let status = Fact::Int(if key == "http.status_code" { 500 } else { 200 });
+                facts.attribute(Name::of(key.as_bytes()).expect(key), status);
             }
             assert_eq!(facts.int(Slot::HttpStatus), Some(200));
         }

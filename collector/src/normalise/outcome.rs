@@ -5,7 +5,7 @@ use super::table::outcomes::{ENVOY_FLAGS, HTTP_CODES, LET_THROUGH, NAME_SUFFIXES
 use super::{Facts, Outcome, Slot, Subject};
 
 const STATUS_OK: i32 = 1;
-const STATUS_ERROR: i32 = 2;
+pub const STATUS_ERROR: i32 = 2;
 
 /// Bytes of a text that are looked at: messages say what happened before they show a stack.
 const TEXT_BYTES: usize = 4096;

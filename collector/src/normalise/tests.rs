@@ -56,13 +56,15 @@ impl<'a> Fixture<'a> {
     fn read(&self) -> (Role, String, String, String, Outcome) {
         let mut facts = Facts::default();
         for (key, value) in self.attributes {
-            facts.attribute(key, *value);
+            if let Some(name) = Name::of(key.as_bytes()) {
+                facts.attribute(name, *value);
+            }
         }
         if let Some(name) = self.event_name {
             facts.event(name);
         }
         for (key, text) in self.event {
-            facts.event_attribute(key, Fact::Text(text));
+            facts.event_attribute(key.as_bytes(), Fact::Text(text));
         }
         let rules = Rules::default();
         let mut normaliser = Normaliser::new(&rules);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int32Array, UInt32Array};
-use proto::otlp::view::{AnyValue, LogRecord, LogsRequest, Malformed, View};
+use proto::otlp::view::{AnyValue, LogRecord, LogsRequest, Malformed, Message, View};
 
 use super::columns::{IdColumn, TextColumn, times};
 use super::dictionary::DictionaryColumn;
@@ -40,8 +40,9 @@ pub(super) fn convert(
                 }
             };
             let before = logs.rows();
-            for (row, record) in group.log_records.iter().enumerate() {
-                logs.take(record, Place { row, ..place }, rejected);
+            let mut elements = group.log_records.iter();
+            for (row, message) in std::iter::from_fn(|| elements.next_message()).enumerate() {
+                logs.take(message, Place { row, ..place }, rejected);
             }
             origins.push(resource, scope, logs.rows() - before);
         }
@@ -95,11 +96,11 @@ impl Logs {
         self.time.len()
     }
 
-    fn take(&mut self, record: Result<LogRecord<'_>, Malformed>, place: Place, rejected: &mut Rejected) {
-        let record = match record {
-            Ok(record) => record,
-            Err(malformed) => return rejected.row(place, "", malformed),
-        };
+    fn take(&mut self, message: Result<Message<'_>, Malformed>, place: Place, rejected: &mut Rejected) {
+        let mut record = LogRecord::default();
+        if let Err(malformed) = message.and_then(|message| record.merge(message)) {
+            return rejected.row(place, "", malformed);
+        }
         let written = self.write_texts(&record);
         (0..self.writer.take_references()).for_each(|_| rejected.ignored_reference());
         if let AnyValue::StringIndex(_) = record.body {
@@ -122,7 +123,7 @@ impl Logs {
         let body_type = match &record.body {
             AnyValue::Empty | AnyValue::StringIndex(_) => "",
             AnyValue::String(text) => {
-                self.body.value().push_str(&text.to_lossy());
+                self.body.value().extend_from_slice(text.to_lossy().as_bytes());
                 "text"
             }
             other => {
@@ -160,8 +161,8 @@ impl Logs {
         self.span_id.push(rejected.optional_id(record.span_id));
         self.flags.push(record.flags);
         self.severity_number.push(record.severity_number);
-        self.severity_text.push_optional(&record.severity_text.to_lossy());
-        self.event_name.push_optional(&record.event_name.to_lossy());
+        self.severity_text.push_sent_optional(record.severity_text);
+        self.event_name.push_sent_optional(record.event_name);
         self.dropped_attributes.push(record.dropped_attributes_count);
     }
 

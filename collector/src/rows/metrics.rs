@@ -120,7 +120,7 @@ impl Points {
     }
 
     fn metric(&mut self, metric: &Metric<'_>, place: Place, rejected: &mut Rejected) {
-        let mut metadata = String::new();
+        let mut metadata = Vec::new();
         if !metric.metadata.is_empty()
             && let Err(error) = self.writer.attributes(&mut metadata, &metric.metadata, |_, _, _| {})
         {
@@ -137,7 +137,8 @@ impl Points {
             }
             MetricData::Summary(_) => ("summary", 0, false),
         };
-        let (name, description, unit, metadata) = (&*name, &*description, &*unit, &*metadata);
+        let (name, description, unit) = (&*name, &*description, &*unit);
+        let metadata = str::from_utf8(&metadata).expect("whole texts are written");
         let head = Head { name, description, unit, metadata, kind, temporality, monotonic };
         match &metric.data {
             MetricData::Empty => {}

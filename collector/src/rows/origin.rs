@@ -45,6 +45,13 @@ pub(super) struct ScopeKeys {
     schema_url: i32,
 }
 
+impl ScopeKeys {
+    /// Of the scope's name.
+    pub(super) fn name(&self) -> i32 {
+        self.name
+    }
+}
+
 /// The columns from `service_name` to `received_time`.
 #[derive(Default)]
 pub(super) struct Origins {
@@ -53,7 +60,7 @@ pub(super) struct Origins {
     runs: Vec<(ResourceKeys, ScopeKeys, usize)>,
     rows: usize,
     writer: Writer,
-    scratch: String,
+    scratch: Vec<u8>,
 }
 
 impl Origins {
@@ -65,7 +72,7 @@ impl Origins {
     ) -> Result<ResourceKeys, Reason> {
         let mut named: [Option<String>; 6] = Default::default();
         let attributes = self.attributes("resource.attributes", &resource.attributes, rejected, 5, |key, raw| {
-            let slot = match key {
+            let slot = match key.as_str().unwrap_or_default() {
                 SERVICE_NAME => 0,
                 SERVICE_NAMESPACE => 1,
                 SERVICE_VERSION => 2,
@@ -74,6 +81,7 @@ impl Origins {
                 OLD_ENVIRONMENT => 5,
                 _ => return,
             };
+            let raw = str::from_utf8(raw).expect("whole texts are written");
             if raw != "null" {
                 named[slot].get_or_insert_with(|| text_of(raw).into_owned());
             }
@@ -89,7 +97,7 @@ impl Origins {
             environment: self.dictionaries[4].optional_key(&text(&environment)),
             attributes,
             dropped: resource.dropped_attributes_count,
-            schema_url: self.dictionaries[6].optional_key(&schema_url.to_lossy()),
+            schema_url: self.dictionaries[6].optional_key_of(schema_url),
         })
     }
 
@@ -101,10 +109,10 @@ impl Origins {
     ) -> Result<ScopeKeys, Reason> {
         Ok(ScopeKeys {
             attributes: self.attributes("scope.attributes", &scope.attributes, rejected, 9, |_, _| {})?,
-            name: self.dictionaries[7].optional_key(&scope.name.to_lossy()),
-            version: self.dictionaries[8].optional_key(&scope.version.to_lossy()),
+            name: self.dictionaries[7].optional_key_of(scope.name),
+            version: self.dictionaries[8].optional_key_of(scope.version),
             dropped: scope.dropped_attributes_count,
-            schema_url: self.dictionaries[10].optional_key(&schema_url.to_lossy()),
+            schema_url: self.dictionaries[10].optional_key_of(schema_url),
         })
     }
 
@@ -160,7 +168,7 @@ impl Origins {
         attributes: &Repeated<'_, KeyValue<'_>>,
         rejected: &mut Rejected,
         dictionary: usize,
-        mut seen: impl FnMut(&str, &str),
+        mut seen: impl FnMut(Text<'_>, &[u8]),
     ) -> Result<i32, Reason> {
         self.scratch.clear();
         let written = self.writer.attributes(&mut self.scratch, attributes, |key, _, raw| seen(key, raw));
@@ -172,7 +180,7 @@ impl Origins {
         if self.dictionaries[dictionary].bytes() + self.scratch.len() > MAX_TEXT_BYTES {
             return Err(Reason::RequestFull);
         }
-        Ok(self.dictionaries[dictionary].key(&self.scratch))
+        Ok(self.dictionaries[dictionary].key_of(self.scratch.as_slice().into()))
     }
 }
 

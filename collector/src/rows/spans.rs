@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, UInt32Array};
-use proto::otlp::view::{Malformed, Span, TraceRequest, View};
+use proto::otlp::view::{AnyValue, Malformed, Message, Span, TraceRequest, View};
 
 use super::columns::{IdColumn, TextColumn, id, times};
 use super::dictionary::DictionaryColumn;
+use super::meaning::{Meanings, ScopeName};
 use super::origin::Origins;
 use super::rejected::{Place, Reason, Rejected};
-use super::text::{MAX_TEXT_BYTES, Writer, fact};
+use super::text::{MAX_TEXT_BYTES, Writer};
 use super::{BadRequest, MAX_ROW_BYTES};
-use crate::normalise::{Facts, Normaliser, Rules, Subject};
+use crate::normalise::Rules;
 
 pub(super) fn convert(
     body: &[u8],
@@ -21,7 +22,7 @@ pub(super) fn convert(
     rejected: &mut Rejected,
 ) -> Result<Vec<ArrayRef>, BadRequest> {
     let request = TraceRequest::from_bytes(body)?;
-    let mut spans = Spans::with_capacity(rows, rules);
+    let mut spans = Spans::with_capacity(rows, body.len(), rules);
     let mut origins = Origins::default();
     let mut place = Place::default();
     for (number, group) in request.resource_spans.iter().enumerate() {
@@ -44,8 +45,10 @@ pub(super) fn convert(
             };
             let before = spans.rows();
             let scope_name = group.scope.name.to_lossy();
-            for (row, span) in group.spans.iter().enumerate() {
-                spans.take(span, &scope_name, Place { row, ..place }, rejected);
+            let scope_name = ScopeName { name: &scope_name, key: scope.name() };
+            let mut elements = group.spans.iter();
+            for (row, message) in std::iter::from_fn(|| elements.next_message()).enumerate() {
+                spans.take(message, scope_name, Place { row, ..place }, rejected);
             }
             origins.push(resource, scope, spans.rows() - before);
         }
@@ -74,14 +77,8 @@ struct Spans<'a> {
     dropped_events: Vec<u32>,
     links: TextColumn,
     dropped_links: Vec<u32>,
-    role: DictionaryColumn,
-    peer: DictionaryColumn,
-    protocol: DictionaryColumn,
-    operation: DictionaryColumn,
-    outcome: DictionaryColumn,
+    meanings: Meanings<'a>,
     writer: Writer,
-    facts: Facts<'a>,
-    normaliser: Normaliser<'a>,
 }
 
 struct Ids {
@@ -91,7 +88,8 @@ struct Ids {
 }
 
 impl<'a> Spans<'a> {
-    fn with_capacity(rows: usize, rules: &'a Rules) -> Self {
+    /// `bytes` of a request are mostly attributes.
+    fn with_capacity(rows: usize, bytes: usize, rules: &'a Rules) -> Self {
         Self {
             trace_id: IdColumn::with_capacity(rows),
             span_id: IdColumn::with_capacity(rows),
@@ -104,20 +102,14 @@ impl<'a> Spans<'a> {
             duration: Vec::with_capacity(rows),
             status_code: Vec::with_capacity(rows),
             status_message: TextColumn::with_capacity(rows),
-            attributes: TextColumn::with_capacity(rows),
+            attributes: TextColumn::with_capacity(rows).of_bytes(bytes),
             dropped_attributes: Vec::with_capacity(rows),
             events: TextColumn::with_capacity(rows),
             dropped_events: Vec::with_capacity(rows),
             links: TextColumn::with_capacity(rows),
             dropped_links: Vec::with_capacity(rows),
-            role: DictionaryColumn::with_capacity(rows),
-            peer: DictionaryColumn::with_capacity(rows),
-            protocol: DictionaryColumn::with_capacity(rows),
-            operation: DictionaryColumn::with_capacity(rows),
-            outcome: DictionaryColumn::with_capacity(rows),
+            meanings: Meanings::with_capacity(rows, rules),
             writer: Writer::default(),
-            facts: Facts::default(),
-            normaliser: Normaliser::new(rules),
         }
     }
 
@@ -125,11 +117,17 @@ impl<'a> Spans<'a> {
         self.kind.len()
     }
 
-    fn take(&mut self, span: Result<Span<'a>, Malformed>, scope: &str, place: Place, rejected: &mut Rejected) {
-        let span = match span {
-            Ok(span) => span,
-            Err(malformed) => return rejected.row(place, "", malformed),
-        };
+    fn take(
+        &mut self,
+        message: Result<Message<'a>, Malformed>,
+        scope: ScopeName<'_>,
+        place: Place,
+        rejected: &mut Rejected,
+    ) {
+        let mut span = Span::default();
+        if let Err(malformed) = message.and_then(|message| span.merge(message)) {
+            return rejected.row(place, "", malformed);
+        }
         let written = ids(&span).and_then(|ids| self.write_texts(&span).map(|()| ids));
         (0..self.writer.take_references()).for_each(|_| rejected.ignored_reference());
         match written {
@@ -143,21 +141,15 @@ impl<'a> Spans<'a> {
 
     /// Writes what can fail; the rest of a row follows only if this did not.
     fn write_texts(&mut self, span: &Span<'a>) -> Result<(), Reason> {
-        let Self { attributes, events, links, writer, facts, .. } = self;
+        let Self { attributes, events, links, writer, meanings, .. } = self;
         if attributes.bytes().max(events.bytes()).max(links.bytes()) > MAX_TEXT_BYTES {
             return Err(Reason::RequestFull);
         }
-        facts.clear();
-        let note = |key: &str, value: &_, _: &str| {
-            if Facts::wants(key)
-                && let Some(fact) = fact(value)
-            {
-                facts.attribute(key, fact);
-            }
-        };
+        meanings.begin();
+        let note = |key, value: &AnyValue<'a>, _: &[u8]| meanings.attribute(key, value);
         let written = writer.attributes(attributes.value(), &span.attributes, note);
         written.map_err(|error| Reason::of("attributes", error))?;
-        writer.events(events.value(), &span.events, facts).map_err(|error| Reason::of("events", error))?;
+        writer.events(events.value(), &span.events, meanings.facts()).map_err(|error| Reason::of("events", error))?;
         writer.links(links.value(), &span.links).map_err(|error| Reason::of("links", error))?;
         if attributes.pending() + events.pending() + links.pending() > MAX_ROW_BYTES {
             return Err(Reason::TooLarge);
@@ -165,48 +157,30 @@ impl<'a> Spans<'a> {
         Ok(())
     }
 
-    fn push(&mut self, span: &Span<'a>, ids: Ids, scope: &str) {
-        let name = span.name.to_lossy();
-        let status_message = span.status.message.to_lossy();
+    fn push(&mut self, span: &Span<'a>, ids: Ids, scope: ScopeName<'_>) {
         self.attributes.finish_value();
         self.events.finish_optional();
         self.links.finish_optional();
         self.trace_id.push(Some(ids.trace));
         self.span_id.push(Some(ids.span));
         self.parent_span_id.push(ids.parent);
-        self.trace_state.push_optional(&span.trace_state.to_lossy());
+        self.trace_state.push_sent_optional(span.trace_state);
         self.flags.push(span.flags);
-        self.name.push(&name);
+        let name = self.name.push_sent(span.name);
         self.kind.push(span.kind);
         self.start_time.push(span.start_time_unix_nano as i64); // the bits as sent
         self.duration.push(span.end_time_unix_nano.wrapping_sub(span.start_time_unix_nano) as i64);
         self.status_code.push(span.status.code);
-        self.status_message.value().push_str(&status_message);
+        self.status_message.value().extend_from_slice(span.status.message.to_lossy().as_bytes());
         self.status_message.finish_optional();
         self.dropped_attributes.push(span.dropped_attributes_count);
         self.dropped_events.push(span.dropped_events_count);
         self.dropped_links.push(span.dropped_links_count);
-        let meaning = self.normaliser.read(
-            &Subject {
-                name: &name,
-                kind: span.kind,
-                flags: span.flags,
-                has_parent: ids.parent.is_some(),
-                status_code: span.status.code,
-                status_message: &status_message,
-                scope,
-            },
-            &self.facts,
-        );
-        self.role.push(meaning.role.name());
-        self.peer.push_optional(meaning.peer.unwrap_or_default());
-        self.protocol.push_optional(meaning.protocol.unwrap_or_default());
-        self.operation.push(meaning.operation);
-        self.outcome.push(meaning.outcome.name());
+        self.meanings.push(span, name, ids.parent.is_some(), scope);
     }
 
     fn finish(self) -> Vec<ArrayRef> {
-        vec![
+        [
             self.trace_id.finish(),
             self.span_id.finish(),
             self.parent_span_id.finish(),
@@ -224,16 +198,15 @@ impl<'a> Spans<'a> {
             Arc::new(UInt32Array::from(self.dropped_events)),
             self.links.finish(),
             Arc::new(UInt32Array::from(self.dropped_links)),
-            self.role.finish(),
-            self.peer.finish(),
-            self.protocol.finish(),
-            self.operation.finish(),
-            self.outcome.finish(),
         ]
+        .into_iter()
+        .chain(self.meanings.finish())
+        .collect()
     }
 }
 
 /// trace.proto: ids of a span are required, of 16 and 8 bytes, and not all zero; a root span has no parent.
+#[inline]
 fn ids(span: &Span<'_>) -> Result<Ids, Reason> {
     let parent = span.parent_span_id;
     if !parent.is_empty() && parent.len() != 8 {
@@ -246,6 +219,7 @@ fn ids(span: &Span<'_>) -> Result<Ids, Reason> {
     })
 }
 
+#[inline]
 fn required<const N: usize>(field: &'static str, bytes: &[u8]) -> Result<[u8; N], Reason> {
     if bytes.len() != N {
         return Err(Reason::IdLength(field, bytes.len(), N));

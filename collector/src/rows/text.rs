@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use proto::otlp::view::{AnyValue, Event, KeyValue, Link, Malformed, NotWithin, Repeated, Text};
 use storage::attrs::{
-    ListWriter, MAX_DEPTH, MapWriter, push_bool, push_bytes, push_double, push_int, push_null, push_string,
+    ListWriter, MAX_DEPTH, MapWriter, push_bool, push_bytes, push_double, push_int, push_null, push_plain, push_string,
 };
 
 use crate::normalise::{Fact, Facts};
@@ -35,31 +35,30 @@ impl Writer {
     /// `seen` is told of each key, its value and the text written for it.
     pub(super) fn attributes<'a>(
         &mut self,
-        out: &mut String,
+        out: &mut Vec<u8>,
         attributes: &Repeated<'a, KeyValue<'a>>,
-        mut seen: impl FnMut(&str, &AnyValue<'a>, &str),
+        mut seen: impl FnMut(Text<'a>, &AnyValue<'a>, &[u8]),
     ) -> Result<(), NotWithin> {
         let mut map = MapWriter::begin(out);
         for pair in attributes {
             let pair = pair?;
-            let key = pair.key.to_lossy();
-            map.key(out, &key);
+            map.key_by(out, |out| push_text(out, pair.key));
             let from = out.len();
             self.value(out, &pair.value, Depth::default())?;
-            seen(&key, &pair.value, &out[from..]);
+            seen(pair.key, &pair.value, &out[from..]);
         }
         map.end(out);
         Ok(())
     }
 
-    pub(super) fn body(&mut self, out: &mut String, value: &AnyValue<'_>) -> Result<(), NotWithin> {
+    pub(super) fn body(&mut self, out: &mut Vec<u8>, value: &AnyValue<'_>) -> Result<(), NotWithin> {
         self.value(out, value, Depth::default())
     }
 
     /// The `events` column; nothing where there are none.
     pub(super) fn events<'a>(
         &mut self,
-        out: &mut String,
+        out: &mut Vec<u8>,
         events: &Repeated<'a, Event<'a>>,
         facts: &mut Facts<'a>,
     ) -> Result<(), NotWithin> {
@@ -74,15 +73,14 @@ impl Writer {
             map.key(out, "time");
             push_int(out, event.time_unix_nano);
             map.key(out, "name");
-            let name = event.name.to_lossy();
-            push_string(out, &name);
-            if let Cow::Borrowed(name) = name {
+            push_text(out, event.name);
+            if let Ok(name) = event.name.as_str() {
                 facts.event(name);
             }
             map.key(out, "attributes");
             self.attributes(out, &event.attributes, |key, value, _| {
                 if let Some(fact) = fact(value) {
-                    facts.event_attribute(key, fact);
+                    facts.event_attribute(key.bytes(), fact);
                 }
             })?;
             optional_int(&mut map, out, "dropped", event.dropped_attributes_count);
@@ -93,7 +91,7 @@ impl Writer {
     }
 
     /// The `links` column; nothing where there are none.
-    pub(super) fn links(&mut self, out: &mut String, links: &Repeated<'_, Link<'_>>) -> Result<(), NotWithin> {
+    pub(super) fn links(&mut self, out: &mut Vec<u8>, links: &Repeated<'_, Link<'_>>) -> Result<(), NotWithin> {
         if links.is_empty() {
             return Ok(());
         }
@@ -108,7 +106,7 @@ impl Writer {
             push_hex(out, link.span_id);
             if !link.trace_state.is_empty() {
                 map.key(out, "trace_state");
-                push_string(out, &link.trace_state.to_lossy());
+                push_text(out, link.trace_state);
             }
             map.key(out, "attributes");
             self.attributes(out, &link.attributes, |_, _, _| {})?;
@@ -120,10 +118,10 @@ impl Writer {
         Ok(())
     }
 
-    fn value(&mut self, out: &mut String, value: &AnyValue<'_>, depth: Depth) -> Result<(), NotWithin> {
+    fn value(&mut self, out: &mut Vec<u8>, value: &AnyValue<'_>, depth: Depth) -> Result<(), NotWithin> {
         match value {
             AnyValue::Empty => push_null(out),
-            AnyValue::String(text) => push_string(out, &text.to_lossy()),
+            AnyValue::String(text) => push_text(out, *text),
             AnyValue::Bool(value) => push_bool(out, *value),
             AnyValue::Int(value) => push_int(out, *value),
             AnyValue::Double(value) => push_double(out, *value),
@@ -147,7 +145,7 @@ impl Writer {
                 let mut map = MapWriter::begin(out);
                 for pair in pairs {
                     let pair = pair?;
-                    map.key(out, &pair.key.to_lossy());
+                    map.key_by(out, |out| push_text(out, pair.key));
                     self.value(out, &pair.value, depth)?;
                 }
                 map.end(out);
@@ -157,7 +155,7 @@ impl Writer {
     }
 
     /// `{"$kvlist":[["k",v],…]}`
-    fn pairs(&mut self, out: &mut String, pairs: &Repeated<'_, KeyValue<'_>>, depth: Depth) -> Result<(), NotWithin> {
+    fn pairs(&mut self, out: &mut Vec<u8>, pairs: &Repeated<'_, KeyValue<'_>>, depth: Depth) -> Result<(), NotWithin> {
         let mut map = MapWriter::begin(out);
         map.key(out, "$kvlist");
         let mut list = ListWriter::begin(out);
@@ -166,7 +164,7 @@ impl Writer {
             list.item(out);
             let mut entry = ListWriter::begin(out);
             entry.item(out);
-            push_string(out, &pair.key.to_lossy());
+            push_text(out, pair.key);
             entry.item(out);
             self.value(out, &pair.value, depth)?;
             entry.end(out);
@@ -178,7 +176,7 @@ impl Writer {
 }
 
 /// What a rule of normalisation can read of a value.
-pub(super) fn fact<'a>(value: &AnyValue<'a>) -> Option<Fact<'a>> {
+fn fact<'a>(value: &AnyValue<'a>) -> Option<Fact<'a>> {
     match value {
         AnyValue::String(text) => text.as_str().ok().map(Fact::Text),
         AnyValue::Int(number) => Some(Fact::Int(*number)),
@@ -187,21 +185,26 @@ pub(super) fn fact<'a>(value: &AnyValue<'a>) -> Option<Fact<'a>> {
     }
 }
 
-pub(super) fn optional_int(map: &mut MapWriter, out: &mut String, key: &str, value: u32) {
+pub(super) fn optional_int(map: &mut MapWriter, out: &mut Vec<u8>, key: &str, value: u32) {
     if value != 0 {
         map.key(out, key);
         push_int(out, value);
     }
 }
 
-pub(super) fn push_hex(out: &mut String, bytes: &[u8]) {
+pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.push('"');
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    out.push(b'"');
+    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    out.push(b'"');
+}
+
+/// A text as a JSON string; bad sequences are replaced.
+#[inline]
+fn push_text(out: &mut Vec<u8>, text: Text<'_>) {
+    if !push_plain(out, text.bytes()) {
+        push_string(out, &text.to_lossy());
     }
-    out.push('"');
 }
 
 /// Levels above a value: of OTLP lists, and of the JSON written for them.

@@ -36,7 +36,7 @@ pub(super) trait Point<'a>: View<'a> {
     fn exemplars(&self) -> Option<&Repeated<'a, Exemplar<'a>>>;
     fn values(&self) -> Values;
     /// Writes buckets or quantiles, if this kind has any.
-    fn write_distribution(&self, out: &mut String) -> Result<(), Malformed>;
+    fn write_distribution(&self, out: &mut Vec<u8>) -> Result<(), Malformed>;
 }
 
 impl<'a> Point<'a> for NumberPoint<'a> {
@@ -58,7 +58,7 @@ impl<'a> Point<'a> for NumberPoint<'a> {
         Values { time, start_time, flags: self.flags, value, value_int, ..Values::default() }
     }
 
-    fn write_distribution(&self, _: &mut String) -> Result<(), Malformed> {
+    fn write_distribution(&self, _: &mut Vec<u8>) -> Result<(), Malformed> {
         Ok(())
     }
 }
@@ -85,7 +85,7 @@ impl<'a> Point<'a> for HistogramPoint<'a> {
         }
     }
 
-    fn write_distribution(&self, out: &mut String) -> Result<(), Malformed> {
+    fn write_distribution(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let mut map = MapWriter::begin(out);
         map.key(out, "bounds");
         push_list(out, self.explicit_bounds.iter(), push_double);
@@ -118,7 +118,7 @@ impl<'a> Point<'a> for ExponentialHistogramPoint<'a> {
         }
     }
 
-    fn write_distribution(&self, out: &mut String) -> Result<(), Malformed> {
+    fn write_distribution(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let mut map = MapWriter::begin(out);
         map.key(out, "scale");
         push_int(out, self.scale);
@@ -157,7 +157,7 @@ impl<'a> Point<'a> for SummaryPoint<'a> {
         }
     }
 
-    fn write_distribution(&self, out: &mut String) -> Result<(), Malformed> {
+    fn write_distribution(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let mut map = MapWriter::begin(out);
         map.key(out, "quantiles");
         let mut list = ListWriter::begin(out);
@@ -175,7 +175,7 @@ impl<'a> Point<'a> for SummaryPoint<'a> {
 /// The `exemplars` column; nothing where there are none.
 pub(super) fn write_exemplars<'a>(
     writer: &mut Writer,
-    out: &mut String,
+    out: &mut Vec<u8>,
     exemplars: &Repeated<'a, Exemplar<'a>>,
     rejected: &mut Rejected,
 ) -> Result<(), NotWithin> {
@@ -212,7 +212,7 @@ pub(super) fn write_exemplars<'a>(
     Ok(())
 }
 
-fn push_buckets(out: &mut String, buckets: &Buckets<'_>) {
+fn push_buckets(out: &mut Vec<u8>, buckets: &Buckets<'_>) {
     let mut map = MapWriter::begin(out);
     map.key(out, "offset");
     push_int(out, buckets.offset);
@@ -221,7 +221,7 @@ fn push_buckets(out: &mut String, buckets: &Buckets<'_>) {
     map.end(out);
 }
 
-fn push_list<T>(out: &mut String, values: impl Iterator<Item = T>, push: impl Fn(&mut String, T)) {
+fn push_list<T>(out: &mut Vec<u8>, values: impl Iterator<Item = T>, push: impl Fn(&mut Vec<u8>, T)) {
     let mut list = ListWriter::begin(out);
     for value in values {
         list.item(out);
