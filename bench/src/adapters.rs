@@ -187,3 +187,6 @@ fn seconds(ns: u64) -> String {
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,17 @@ use proto::otlp::make::{boolean, double, int, text};
 use proto::otlp::messages::common::v1::KeyValue;
 use proto::otlp::messages::trace::v1::span::{Event, Link};
 use proto::otlp::messages::trace::v1::{Span, Status};
-use rand::Rng;
 use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use super::random::{Zipf, lognormal, one_of};
 use super::spans::{Common, Made, SpanSource};
 use super::tree::{Node, Role, tree};
+
+/// Services that one calls: graphs of production are sparse.
+const CALLEES: usize = 6;
+/// The topology is the same whatever the seed of the load.
+const TOPOLOGY_SEED: u64 = 1;
 
 /// Spans of the largest trace, of which shape T4 plants one.
 pub(crate) const LARGEST: usize = 10_000;
@@ -17,6 +22,8 @@ pub(crate) const LARGEST: usize = 10_000;
 /// Numbers of a shape.
 pub(crate) struct Model {
     services: Zipf,
+    /// Whom each service calls.
+    callees: Vec<[usize; CALLEES]>,
     names: fn(usize) -> String,
     /// Median and standard deviation of the logarithm of the spans of a trace.
     size: (f64, f64),
@@ -32,40 +39,46 @@ impl Model {
     /// Like the OpenTelemetry demo: a shop of 16 services, 250 to 300 B a span.
     pub(crate) fn t2() -> Self {
         Self {
-            services: Zipf::new(SHOP.len()),
             names: |service| SHOP[service].to_owned(),
             size: (18.0, 0.5),
             depth: 10,
             attributes: 5..=6,
-            extras: 0,
-            planted: None,
+            ..Self::of(SHOP.len())
         }
     }
 
     /// Like production: 1.2 KB a span, 20 to 30 attributes, events and links.
     pub(crate) fn t3() -> Self {
         Self {
-            services: Zipf::new(60),
             names: |service| format!("{}-{}", SHOP[service % SHOP.len()], service / SHOP.len()),
             size: (25.0, 0.7),
             depth: 12,
             attributes: 20..=30,
             extras: 2,
-            planted: None,
+            ..Self::of(60)
         }
     }
 
     /// Heavy tail: median 8 spans, p99 300, up to 10,000, one of which is planted (smaller where the whole is small).
     pub(crate) fn t4(spans: u64) -> Self {
         let largest = usize::try_from(spans / 10).map_or(LARGEST, |tenth| tenth.min(LARGEST));
+        Self { planted: Some((50, largest)), ..Self::of(200) }
+    }
+
+    /// So many services, of which few are called often; the rest is as T4 has it.
+    fn of(services: usize) -> Self {
+        let zipf = Zipf::new(services);
+        let mut random = SmallRng::seed_from_u64(TOPOLOGY_SEED);
+        let callees = (0..services).map(|_| std::array::from_fn(|_| zipf.pick(&mut random))).collect();
         Self {
-            services: Zipf::new(200),
+            services: zipf,
+            callees,
             names: |service| format!("svc-{service:03}"),
             size: (8.0, 1.558),
             depth: 15,
             attributes: 7..=10,
             extras: 0,
-            planted: Some((50, largest)),
+            planted: None,
         }
     }
 
@@ -85,7 +98,10 @@ impl SpanSource for Model {
     fn trace(&mut self, random: &mut SmallRng, start: u64) -> Vec<Made> {
         let size = self.size(random);
         let trace = random.random::<[u8; 16]>();
-        let nodes = tree(random, size, self.depth, |random| self.services.pick(random));
+        let nodes = tree(random, size, self.depth, |random, caller| match caller {
+            Some(caller) => self.callees[caller][random.random_range(0..CALLEES)],
+            None => self.services.pick(random),
+        });
         let ids: Vec<[u8; 8]> = nodes.iter().map(|_| random.random()).collect();
         let times = times(random, &nodes, start);
         let made = nodes.iter().enumerate().map(|(at, node)| {

@@ -24,14 +24,15 @@ pub(crate) struct Node {
     pub(crate) role: Role,
 }
 
-/// A tree of `size` nodes, no deeper than `most_depth` spans; `service` draws who is called. Parents come first.
+/// A tree of `size` nodes, no deeper than `most_depth` spans; `service` draws who is
+/// called, by whom (nobody: the root). Parents come first.
 pub(crate) fn tree(
     random: &mut SmallRng,
     size: usize,
     most_depth: usize,
-    mut service: impl FnMut(&mut SmallRng) -> usize,
+    mut service: impl FnMut(&mut SmallRng, Option<usize>) -> usize,
 ) -> Vec<Node> {
-    let root = Node { parent: None, depth: 0, service: service(random), role: Role::Server };
+    let root = Node { parent: None, depth: 0, service: service(random, None), role: Role::Server };
     let mut nodes = vec![root];
     // Those that may have more children.
     let mut open = vec![0];
@@ -51,7 +52,7 @@ pub(crate) fn tree(
                 let answer = Node {
                     parent: Some(nodes.len() - 1),
                     depth: node.depth + 1,
-                    service: service(random),
+                    service: service(random, Some(above.service)),
                     role: Role::Server,
                 };
                 nodes.push(answer);
@@ -76,7 +77,7 @@ mod tests {
     fn trees_are_whole_and_keep_their_bounds() {
         let mut random = SmallRng::seed_from_u64(7);
         for size in [1, 2, 3, 10, 500, 10_000] {
-            let nodes = tree(&mut random, size, 15, |random| random.random_range(0..5));
+            let nodes = tree(&mut random, size, 15, |random, _| random.random_range(0..5));
             assert_eq!(nodes.len(), size);
             for (at, node) in nodes.iter().enumerate() {
                 let Some(parent) = node.parent else {
