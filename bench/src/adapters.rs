@@ -9,6 +9,7 @@ mod traceql;
 mod victoria;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -51,6 +52,16 @@ pub(crate) trait Adapter: Send + Sync {
 
     /// How much the answers hold: spans of a trace, traces, values, edges, lines, services.
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable>;
+
+    /// Whether it searches traces within a service only.
+    fn within(&self) -> bool {
+        false
+    }
+
+    /// How long it may sit still before it does what is left to do: writes, merges.
+    fn pause(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Asks for the number of all rows, where the API can count.
     fn totals(&self, _signal: Signal, _window: Window) -> Option<Ask> {

@@ -65,6 +65,20 @@ pub(crate) struct Asked {
     pub(crate) at_least: u64,
 }
 
+impl Asked {
+    /// `Err` says what is wrong with an answer that holds this much. A trace must have exactly its spans, and one
+    /// that was never sent none; of the rest there may be more. `within`: searches were asked within a service.
+    pub(crate) fn judge(&self, found: u64, within: bool) -> Result<(), String> {
+        let (exact, wanted) = match &self.question {
+            Question::Trace(_) | Question::Skeleton(_) => (true, self.at_least),
+            Question::Traces(search) if within => (false, search.within_at_least),
+            _ => (false, self.at_least),
+        };
+        let enough = if exact { found == wanted } else { found >= wanted };
+        if enough { Ok(()) } else { Err(format!("{found} found instead of {wanted}")) }
+    }
+}
+
 /// What every product is asked, in nobody's query language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,8 +113,9 @@ pub(crate) struct Search {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) longer_than_ms: Option<u64>,
     pub(crate) errors: bool,
-    /// A service that has such spans, for products that must be told one.
+    /// A service that has such spans, for products that must be told one, and what they must find at least.
     pub(crate) within: String,
+    pub(crate) within_at_least: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,4 +176,21 @@ impl Manifest {
 pub(crate) struct Window {
     pub(crate) from_ns: u64,
     pub(crate) to_ns: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_has_exactly_its_spans_and_a_search_at_least_what_was_sent() {
+        let trace = |at_least| Asked { question: Question::Trace("00".to_owned()), at_least };
+        assert!(trace(3).judge(3, false).is_ok() && trace(0).judge(0, true).is_ok());
+        assert!(trace(3).judge(2, false).is_err() && trace(3).judge(4, false).is_err());
+        assert!(trace(0).judge(1, false).is_err());
+        let search = Search { within_at_least: 2, ..Search::default() };
+        let search = Asked { question: Question::Traces(search), at_least: 3 };
+        assert!(search.judge(4, false).is_ok() && search.judge(2, true).is_ok());
+        assert!(search.judge(2, false).is_err() && search.judge(1, true).is_err());
+    }
 }

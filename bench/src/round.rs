@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     /// How often each kind of question is asked, at least
     #[arg(long, default_value_t = 100)]
     pub(crate) repeats: usize,
-    /// Seconds without work after which a system has come to rest
+    /// Seconds without work after which a system has come to rest, unless its kind is known to pause for longer
     #[arg(long, default_value_t = 3)]
     pub(crate) idle_seconds: u64,
 }
@@ -143,7 +143,8 @@ async fn settle(system: &System, idle_seconds: u64) -> Result<(), Failure> {
     system.flush().await?;
     let start = Instant::now();
     let mut last = (system.processes.cpu(), start);
-    while last.1.elapsed() < Duration::from_secs(idle_seconds) {
+    let quiet = Duration::from_secs(idle_seconds).max(system.adapter.pause());
+    while last.1.elapsed() < quiet {
         if start.elapsed() > SETTLE_WITHIN {
             return Err(Failure(format!("{} does not come to rest within 30 minutes", system.description.name)));
         }

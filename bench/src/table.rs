@@ -27,6 +27,11 @@ impl Round {
         self.measures.push(Measure { name: name.to_owned(), value: Some(value), note: None });
     }
 
+    /// What was tried and did not work.
+    pub(crate) fn fail(&mut self, name: &str, why: String) {
+        self.measures.push(Measure { name: name.to_owned(), value: None, note: Some(why) });
+    }
+
     /// Nothing where the system does not tell.
     pub(crate) fn put_known(&mut self, name: &str, value: Option<f64>) {
         if let Some(value) = value {

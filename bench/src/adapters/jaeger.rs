@@ -27,6 +27,10 @@ impl Adapter for Jaeger {
         }
     }
 
+    fn within(&self) -> bool {
+        true
+    }
+
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {
         match question {
             Question::Trace(_) => answers.first().map_or(Ok(0), |answer| spans(answer)),

@@ -1,5 +1,7 @@
 //! Loki: LogQL. Words are parts of lines to it, found by reading.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -20,6 +22,11 @@ impl Adapter for Loki {
             Question::CountByService => vec![by_service(window)],
             _ => Vec::new(),
         }
+    }
+
+    /// Chunks are flushed in cycles of 30 s.
+    fn pause(&self) -> Duration {
+        Duration::from_secs(45)
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {

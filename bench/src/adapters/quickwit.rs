@@ -2,6 +2,8 @@
 //!
 //! It searches documents, so a span is found and not a trace: of traces it is asked for those by id alone.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::json as object;
 
@@ -32,6 +34,11 @@ impl Adapter for Quickwit {
             Question::CountByService => vec![by_service(LOGS, window)],
             _ => Vec::new(),
         }
+    }
+
+    /// Splits are committed after 30 s, and merged after that.
+    fn pause(&self) -> Duration {
+        Duration::from_secs(45)
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {

@@ -18,6 +18,7 @@ fn search() -> Question {
         longer_than_ms: Some(1000),
         errors: true,
         within: "other".to_owned(),
+        within_at_least: 1,
     })
 }
 

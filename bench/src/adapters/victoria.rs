@@ -1,6 +1,7 @@
 //! VictoriaTraces (Jaeger's API of old, and LogsQL over spans) and VictoriaLogs (LogsQL).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -40,6 +41,15 @@ impl Adapter for Traces {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn within(&self) -> bool {
+        true
+    }
+
+    /// Parts in memory go to disk after 5 s (`-inmemoryDataFlushInterval`).
+    fn pause(&self) -> Duration {
+        Duration::from_secs(8)
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {
@@ -99,6 +109,11 @@ impl Adapter for Logs {
             Question::CountByService => vec![logsql("* | stats by (service.name) count() rows", window, None)],
             _ => Vec::new(),
         }
+    }
+
+    /// Parts in memory go to disk after 5 s (`-inmemoryDataFlushInterval`).
+    fn pause(&self) -> Duration {
+        Duration::from_secs(8)
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {

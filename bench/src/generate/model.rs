@@ -42,7 +42,7 @@ impl Model {
             names: |service| SHOP[service].to_owned(),
             size: (18.0, 0.5),
             depth: 10,
-            attributes: 5..=6,
+            attributes: 5..=7,
             ..Self::of(SHOP.len())
         }
     }

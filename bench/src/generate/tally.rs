@@ -1,6 +1,6 @@
 //! What was generated is counted as it passes, and questions are drawn from it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proto::otlp::messages::common::v1::any_value::Value;
 use proto::otlp::messages::common::v1::{AnyValue, KeyValue};
@@ -36,11 +36,29 @@ pub(super) struct SpanTally {
     single: Reservoir<Whole>,
     large: Vec<Whole>,
     spots: Reservoir<Spot>,
-    /// Traces with an error, a slow span, the common attribute.
+    matching: Matching,
+    /// Those whose matching span is of the service.
+    by_service: BTreeMap<String, Matching>,
+    roots: BTreeMap<String, u64>,
+}
+
+/// Traces that searches find.
+#[derive(Clone, Copy, Default)]
+struct Matching {
+    all: u64,
     failed: u64,
     slow: u64,
     common: u64,
-    roots: BTreeMap<String, u64>,
+}
+
+impl Matching {
+    /// Counts a trace of which these spans are looked at.
+    fn add<'a>(&mut self, common: &Common, spans: impl Iterator<Item = &'a Made> + Clone) {
+        self.all += 1;
+        self.failed += u64::from(spans.clone().any(is_error));
+        self.slow += u64::from(spans.clone().any(is_slow));
+        self.common += u64::from(common.resource || spans.clone().any(|made| has(&made.span.attributes, common)));
+    }
 }
 
 /// A span to look for.
@@ -62,9 +80,8 @@ impl SpanTally {
             single: Reservoir::new(NEIGHBOURS),
             large: Vec::new(),
             spots: Reservoir::new(SPOTS),
-            failed: 0,
-            slow: 0,
-            common: 0,
+            matching: Matching::default(),
+            by_service: BTreeMap::new(),
             roots: BTreeMap::new(),
         }
     }
@@ -103,9 +120,12 @@ impl SpanTally {
             self.content.rows += 1;
             self.content.errors += failed;
         }
-        self.failed += u64::from(trace.iter().any(is_error));
-        self.slow += u64::from(trace.iter().any(is_slow));
-        self.common += u64::from(common.resource || trace.iter().any(|made| has(&made.span.attributes, &common)));
+        self.matching.add(&common, trace.iter());
+        let services: BTreeSet<usize> = trace.iter().map(|made| made.service).collect();
+        for service in services {
+            let own = self.by_service.entry(source.service(service)).or_default();
+            own.add(&common, trace.iter().filter(|made| made.service == service));
+        }
     }
 
     pub(super) fn finish(mut self, source: &dyn SpanSource) -> Manifest {
@@ -139,37 +159,44 @@ impl SpanTally {
 
     fn searches(&mut self, source: &dyn SpanSource, root: &str) -> Vec<(&'static str, Vec<Asked>)> {
         let one = |search: Search, at_least: u64| Asked { question: Question::Traces(search), at_least };
-        let all = |matching: u64, search: Search| {
-            vec![one(Search { within: root.to_owned(), ..search }, matching.min(TRACES))]
+        let (every, own) = (self.matching, self.by_service.get(root).copied().unwrap_or_default());
+        let all = |of: fn(&Matching) -> u64, search: Search| {
+            let (within, within_at_least) = (root.to_owned(), of(&own).min(TRACES));
+            vec![one(Search { within, within_at_least, ..search }, of(&every).min(TRACES))]
         };
         let spots = std::mem::replace(&mut self.spots, Reservoir::new(0)).into_kept();
         let each = |search: &dyn Fn(&Spot) -> Search| spots.iter().map(|spot| one(search(spot), 1)).collect();
         let with = |spot: &Spot, count: usize| Search {
             attributes: spot.attributes.iter().take(count).cloned().collect(),
             within: spot.service.clone(),
+            within_at_least: 1,
             ..Search::default()
         };
         let Common { resource, key, value } = source.common();
         let common = Attribute { resource, key: key.to_owned(), value: value.to_owned(), number: false };
         let mut searches = vec![
-            ("search, newest of all", all(self.content.traces, Search::default())),
+            ("search, newest of all", all(|matching| matching.all, Search::default())),
             (
                 "search, service and operation",
                 each(&|spot| Search {
                     service: Some(spot.service.clone()),
                     operation: Some(spot.operation.clone()),
                     within: spot.service.clone(),
+                    within_at_least: 1,
                     ..Search::default()
                 }),
             ),
             ("search, a rare attribute", each(&|spot| with(spot, 1))),
             ("search, two attributes", each(&|spot| with(spot, 2))),
-            ("search, a common attribute", all(self.common, Search { attributes: vec![common], ..Search::default() })),
-            ("search, errors", all(self.failed, Search { errors: true, ..Search::default() })),
+            (
+                "search, a common attribute",
+                all(|matching| matching.common, Search { attributes: vec![common], ..Search::default() }),
+            ),
+            ("search, errors", all(|matching| matching.failed, Search { errors: true, ..Search::default() })),
         ];
-        if self.slow > 0 {
+        if every.slow > 0 {
             let slow = Search { longer_than_ms: Some(SLOW_MS), ..Search::default() };
-            searches.push(("search, longer than 1 s", all(self.slow, slow)));
+            searches.push(("search, longer than 1 s", all(|matching| matching.slow, slow)));
         }
         searches
     }

@@ -11,13 +11,12 @@ use proto::otlp::messages::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use proto::otlp::messages::resource::v1::Resource;
 use proto::otlp::messages::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
-use super::verify::whole;
 use crate::files::{Compression, Request};
 use crate::latency::Latencies;
 use crate::load::sender::Sender;
 use crate::manifest::{Group, Manifest, Question, Window};
 use crate::system::System;
-use crate::table::{Measure, Round};
+use crate::table::Round;
 use crate::{Failure, Signal};
 
 /// Questions that are asked before the clock counts.
@@ -31,22 +30,21 @@ pub(super) async fn groups(system: &System, manifest: &Manifest, repeats: usize,
     for group in &manifest.groups {
         match one_group(system, group, manifest.window(), repeats).await {
             Ok(None) => {}
-            Ok(Some((latencies, short))) => {
-                for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
-                    let note = short.clone().filter(|_| name == "p50");
-                    let name = format!("{}, {name}, ms", group.name);
-                    round.measures.push(Measure { name, value: Some(latencies.quantile_ms(share)), note });
-                }
+            Ok(Some((latencies, None))) => {
+                round.put(&format!("{}, p50, ms", group.name), latencies.quantile_ms(0.5));
+                round.put(&format!("{}, p99, ms", group.name), latencies.quantile_ms(0.99));
             }
-            Err(failure) => {
-                let name = format!("{}, p50, ms", group.name);
-                round.measures.push(Measure { name, value: None, note: Some(format!("failed: {failure}")) });
+            // A wrong answer is no fast one.
+            Ok(Some((latencies, Some(wrong)))) => {
+                let note = format!("{wrong}, after {:.2} ms (p50)", latencies.quantile_ms(0.5));
+                round.fail(&format!("{}, p50, ms", group.name), note);
             }
+            Err(failure) => round.fail(&format!("{}, p50, ms", group.name), failure.to_string()),
         }
     }
 }
 
-/// Times, and a note where answers held less than they must.
+/// Times, and what is wrong with the answers.
 async fn one_group(
     system: &System,
     group: &Group,
@@ -70,7 +68,7 @@ async fn one_group(
         }
         let Some(answer) = system.ask(&asked.question, window).await? else { return Ok(None) };
         latencies.push(answer.took);
-        if let Err(reason) = whole(asked, answer.found) {
+        if let Err(reason) = asked.judge(answer.found, system.adapter.within()) {
             short += 1;
             example = format!("{reason} by {:?}", asked.question);
         }
@@ -86,6 +84,7 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(2);
 
 /// From the acknowledgement of one row to the first answer that holds it.
 pub(super) async fn freshness(system: &System, manifest: &Manifest, round: &mut Round) {
+    const NAME: &str = "ack to answer, p50, ms";
     let mut latencies = Latencies::default();
     let mut failed = None;
     for number in 0..PROBES {
@@ -98,8 +97,10 @@ pub(super) async fn freshness(system: &System, manifest: &Manifest, round: &mut 
             }
         }
     }
-    let value = failed.is_none().then(|| latencies.quantile_ms(0.5));
-    round.measures.push(Measure { name: "ack to answer, p50, ms".to_owned(), value, note: failed });
+    match failed {
+        None => round.put(NAME, latencies.quantile_ms(0.5)),
+        Some(failure) => round.fail(NAME, failure),
+    }
 }
 
 async fn probe(system: &System, manifest: &Manifest, number: u64) -> Result<Option<Duration>, Failure> {
