@@ -6,7 +6,7 @@
 //!                               └──────────────▶ snapshot ◀─────────────────────────────┘
 //! ```
 //!
-//! * [`store`] is the front door: append, snapshot, flush, close.
+//! * [`store`] is the front door: append, snapshot, flush, close; [`tenant`] tells whose store it is.
 //! * [`schema`] names tables and columns; [`attrs`] is the typed JSON text of attribute columns;
 //!   [`terms`] is what the index knows of a row.
 //! * [`wal`] holds requests as received until a segment holds their rows.
@@ -32,6 +32,7 @@ pub mod schema;
 pub mod segment;
 mod snapshot;
 pub mod store;
+pub mod tenant;
 pub mod terms;
 #[cfg(test)]
 mod testing;

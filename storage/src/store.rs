@@ -29,7 +29,7 @@ use arrow::array::{RecordBatch, UInt64Array};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, RwLock, watch};
+use tokio::sync::{Notify, RwLock, Semaphore, watch};
 
 use crate::buffer::{self, LiveBatch};
 pub use crate::catalog::DocumentChange;
@@ -131,6 +131,8 @@ pub struct Settings {
     /// Counts calls by the minute. None: nothing is counted, and a lake that others count in must not be
     /// written to.
     pub summarise: Option<Arc<dyn Summarise>>,
+    /// A merge holds a permit: stores of one process that share it merge one after the other.
+    pub merging: Arc<Semaphore>,
     pub clock: Clock,
 }
 
@@ -146,6 +148,7 @@ impl Settings {
             cache_bytes: 4 << 30,
             dedupe_window: Duration::from_secs(600),
             summarise: None,
+            merging: Arc::new(Semaphore::new(1)),
             clock: Clock::system(),
         }
     }

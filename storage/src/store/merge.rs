@@ -23,6 +23,8 @@ impl Store {
             let mut left: HashSet<i64> = self.catalog.deleted_rows().await?.into_keys().collect();
             left.extend(self.unmergeable.lock().iter());
             while let Some(run) = pick(&self.view.load().table(table).segments, &left) {
+                // The semaphore is never closed.
+                let _turn = self.settings.merging.acquire().await.ok();
                 if *self.closed.borrow() || !self.leads().await? {
                     return Ok(());
                 }

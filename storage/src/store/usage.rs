@@ -22,6 +22,13 @@ pub struct DiskUsage {
     pub free_bytes: u64,
 }
 
+impl DiskUsage {
+    /// Of all but segments and what is free.
+    pub fn beside_segments(&self) -> u64 {
+        self.wal_bytes + self.catalog_bytes + self.replaced_bytes + self.cache_bytes
+    }
+}
+
 impl Store {
     /// Looks at every file. Blocking.
     pub fn disk_usage(&self) -> io::Result<DiskUsage> {
