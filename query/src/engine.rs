@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use storage::scan::ReadError;
 use storage::store::{Snapshot, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use storage::tenant::Tenants;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::model::Notes;
 
@@ -15,8 +16,8 @@ use crate::model::Notes;
 pub struct Engine {
     store: Arc<Store>,
     limits: Limits,
-    permits: Arc<Semaphore>,
-    sql_permits: Arc<Semaphore>,
+    permits: Permits,
+    sql_permits: Permits,
     findings: Arc<crate::findings::Desk>,
 }
 
@@ -120,7 +121,35 @@ impl Deadline {
 pub(crate) struct Turn {
     pub(crate) snapshot: Snapshot,
     pub(crate) deadline: Deadline,
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) permit: Permit,
+}
+
+/// How many questions run at once: of one tenant, and of all.
+#[derive(Clone)]
+struct Permits {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+/// Of its tenant's, and of all.
+pub(crate) type Permit = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+impl Permits {
+    fn new(all: usize) -> Self {
+        Self { own: Arc::new(Semaphore::new(all)), all: Arc::new(Semaphore::new(all)) }
+    }
+
+    /// The same for one of `tenants`: where there are others, it has at most half, and they have a turn.
+    fn part(all: usize, shared: &Self, tenants: usize) -> Self {
+        let own = if tenants > 1 { all.div_ceil(2) } else { all };
+        Self { own: Arc::new(Semaphore::new(own)), all: shared.all.clone() }
+    }
+
+    async fn acquire(&self) -> Result<Permit, AcquireError> {
+        // In this order: who waits among all holds nothing that another tenant waits for.
+        let own = self.own.clone().acquire_owned().await?;
+        Ok((own, self.all.clone().acquire_owned().await?))
+    }
 }
 
 /// Sets the flag when the future that waits for the answer is dropped.
@@ -134,15 +163,25 @@ impl Drop for AbandonOnDrop {
 
 impl Engine {
     pub fn new(store: Arc<Store>, limits: Limits) -> Self {
-        let permits = |count| Arc::new(Semaphore::new(count));
         let findings = Arc::new(crate::findings::Desk::new(crate::findings::Settings::default()));
         Self {
             store,
             limits,
-            permits: permits(limits.concurrent),
-            sql_permits: permits(limits.sql_concurrent),
+            permits: Permits::new(limits.concurrent),
+            sql_permits: Permits::new(limits.sql_concurrent),
             findings,
         }
+    }
+
+    /// An engine for each tenant. They share what runs at once; none has more than half of it.
+    pub fn for_tenants(stores: &Tenants<Arc<Store>>, limits: Limits) -> Tenants<Self> {
+        let first = Self::new(stores.of_default().clone(), limits);
+        let tenants = stores.count();
+        stores.map(|_, store| Self {
+            permits: Permits::part(limits.concurrent, &first.permits, tenants),
+            sql_permits: Permits::part(limits.sql_concurrent, &first.sql_permits, tenants),
+            ..Self::new(store.clone(), limits)
+        })
     }
 
     /// The same, which judges by these settings.
@@ -188,13 +227,11 @@ impl Engine {
 
     /// Waits for a permit within the deadline, which counts from now. Keep the second value for as
     /// long as somebody waits for the answer.
-    async fn turn(&self, permits: &Arc<Semaphore>) -> Result<(Turn, AbandonOnDrop), QueryError> {
+    async fn turn(&self, permits: &Permits) -> Result<(Turn, AbandonOnDrop), QueryError> {
         let deadline = Deadline::after(self.limits.deadline);
         let waits = AbandonOnDrop(deadline.abandoned.clone());
-        let permit = deadline
-            .wait(permits.clone().acquire_owned())
-            .await?
-            .map_err(|closed| QueryError::Internal(closed.to_string()))?;
+        let permit =
+            deadline.wait(permits.acquire()).await?.map_err(|closed| QueryError::Internal(closed.to_string()))?;
         Ok((Turn { snapshot: self.store.snapshot(), deadline, permit }, waits))
     }
 }
@@ -207,5 +244,29 @@ impl Notes {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tenant_has_at_most_half_where_there_are_others() {
+        let all = Permits::new(4);
+        let parts: Vec<Permits> = (0..3).map(|_| Permits::part(4, &all, 3)).collect();
+        let first = [parts[0].acquire().await.expect("free"), parts[0].acquire().await.expect("free")];
+        let mut third = Box::pin(parts[0].acquire());
+        assert!(third.as_mut().now_or_never().is_none(), "more than half");
+        let second = [parts[1].acquire().await.expect("free"), parts[1].acquire().await.expect("free")];
+        assert!(parts[2].acquire().now_or_never().is_none(), "all are taken");
+        drop(second);
+        assert!(parts[2].acquire().now_or_never().is_some());
+        drop(first);
+        assert!(third.now_or_never().is_some());
+        let alone = Permits::part(2, &Permits::new(2), 1);
+        let _both = [alone.acquire().await.expect("free"), alone.acquire().await.expect("free")];
     }
 }

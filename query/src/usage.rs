@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use storage::schema::Table;
-use storage::store::{DiskUsage, Snapshot, Source};
+use storage::store::{DiskUsage, Snapshot, Source, Store};
 
 use crate::engine::{Deadline, Engine, QueryError};
 use crate::model::Notes;
@@ -38,11 +38,17 @@ pub struct Usage {
 }
 
 impl Engine {
+    /// What the store takes on the disk now.
+    pub async fn disk_usage(&self) -> Result<DiskUsage, QueryError> {
+        let store = self.store().clone();
+        self.run(move |_, _| measured(&store)).await
+    }
+
     /// What is stored now. Segments are counted once in their life.
     pub async fn usage(&self) -> Result<(Usage, Notes), QueryError> {
         let store = self.store().clone();
         self.run(move |snapshot, deadline| {
-            let disk = store.disk_usage().map_err(|error| QueryError::Internal(error.to_string()))?;
+            let disk = measured(&store)?;
             let (mut notes, mut tally) = (Notes::of(snapshot), Tally::default());
             let tables = Table::ALL.into_iter().map(|table| tally.add(snapshot, table, deadline, &mut notes));
             let tables = tables.collect::<Result<_, _>>()?;
@@ -50,6 +56,10 @@ impl Engine {
         })
         .await
     }
+}
+
+fn measured(store: &Store) -> Result<DiskUsage, QueryError> {
+    store.disk_usage().map_err(|error| QueryError::Internal(error.to_string()))
 }
 
 /// Services in the making; bytes are parts of a byte, too.
