@@ -12,6 +12,7 @@ use query::findings::{Layer, Thresholds};
 use serde::Deserialize;
 use storage::catalog::PostgresUrl;
 use storage::retention::Retention;
+use storage::tenant::TenantId;
 
 use crate::Failure;
 pub(crate) use findings::Webhook;
@@ -19,6 +20,7 @@ pub(crate) use findings::Webhook;
 mod findings;
 mod retain;
 mod rules;
+mod tenants;
 
 /// Every option is also `CLEW_<OPTION>` in the environment, and the same key in the file. Rules stand in the
 /// file alone.
@@ -78,6 +80,9 @@ pub(crate) struct Options {
     /// Who is told of them.
     #[arg(skip)]
     webhook: Vec<Webhook>,
+    /// Whose data is kept apart.
+    #[arg(skip)]
+    tenants: BTreeMap<String, tenants::TenantPart>,
 }
 
 /// Everything decided.
@@ -90,7 +95,10 @@ pub(crate) struct Config {
     pub(crate) http: SocketAddr,
     pub(crate) otlp_grpc: SocketAddr,
     pub(crate) otlp_http: SocketAddr,
+    /// Of the default tenant.
     pub(crate) retention: Retention,
+    /// Tenants that are declared, and what is kept of each.
+    pub(crate) tenants: BTreeMap<TenantId, Retention>,
     pub(crate) allowed_hosts: Vec<String>,
     /// What spans mean.
     pub(crate) rules: Arc<Rules>,
@@ -114,19 +122,26 @@ impl Options {
             Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
         })?;
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let retention = Retention {
+            age: self.retention.or(file.retention),
+            most_bytes: self.max_bytes.or(file.max_bytes),
+            rules: retain,
+        };
+        let (catalog, store) = (self.catalog.or(file.catalog), self.store.or(file.store));
+        let tenants = tenants::tenants(&file.tenants, &retention, catalog.is_some(), store.as_deref());
+        let tenants = tenants.map_err(|error| {
+            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
+        })?;
         Ok(Config {
             data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| "clew-data".into()),
-            catalog: self.catalog.or(file.catalog),
-            store: self.store.or(file.store),
+            catalog,
+            store,
             cache_bytes: self.cache_bytes.or(file.cache_bytes).unwrap_or(4 << 30),
             http: self.http.or(file.http).unwrap_or_else(|| local(4319)),
             otlp_grpc: self.otlp_grpc.or(file.otlp_grpc).unwrap_or_else(|| local(4317)),
             otlp_http: self.otlp_http.or(file.otlp_http).unwrap_or_else(|| local(4318)),
-            retention: Retention {
-                age: self.retention.or(file.retention),
-                most_bytes: self.max_bytes.or(file.max_bytes),
-                rules: retain,
-            },
+            retention,
+            tenants,
             allowed_hosts: if self.allowed_hosts.is_empty() { file.allowed_hosts } else { self.allowed_hosts },
             rules: Arc::new(rules),
             thresholds,

@@ -1,6 +1,6 @@
 //! `clew`: distributed tracing and log aggregation in one binary.
 //!
-//! * [`serve`] wires the crates together and runs them; [`config`] is what a user may set.
+//! * [`serve`] wires the crates together and runs them, for each of its [`tenants`]; [`config`] is what a user may set.
 //! * [`demo`] makes the traffic of a small shop; [`replay`] sends files; both through [`send`].
 //! * [`webhook`] tells others of findings.
 //! * [`check`] verifies a data directory; [`backup`] copies one.
@@ -12,6 +12,7 @@ mod demo;
 mod replay;
 mod send;
 mod serve;
+mod tenants;
 mod webhook;
 
 use std::process::ExitCode;

@@ -1,22 +1,24 @@
-//! `clew serve`: starts the store, then what asks it, then what fills it; stops in the other order.
+//! `clew serve`: starts the stores, then what asks them, then what fills them; stops in the other order.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use collector::OtlpDecoder;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use query::{Engine, Limits, findings};
 use storage::lake::Figures;
-use storage::store::{Settings, Store};
+use storage::store::Store;
+use storage::tenant::Tenants;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Failure;
 use crate::config::{Config, Options};
+use crate::tenants;
 use crate::webhook::{self, Webhooks};
 
 /// How long closing the store may take before the process gives up: what is acknowledged is in the
@@ -48,41 +50,29 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", config.http)))?;
     let address = page.local_addr().map_err(Failure::failed)?;
 
-    let settings = Settings {
-        retention: config.retention.clone(),
-        catalog: config.catalog.clone(),
-        store: config.store.clone(),
-        cache_bytes: config.cache_bytes,
-        summarise: Some(Arc::new(query::rollup::Summariser)),
-        ..Settings::new(&config.data_dir)
-    };
-    let decoder = OtlpDecoder::new(config.rules.clone());
-    let store = Store::start(settings, Arc::new(decoder)).await.map_err(Failure::failed)?;
+    let stores = tenants::open(&config).await?;
     let counters = Arc::new(collector::Counters::default());
     let about = about(&config, address, &listeners);
     let (stop, _) = watch::channel(false);
-    let webhooks = Arc::new(Webhooks::start(&config.webhooks, &format!("http://{address}"))?);
+    let webhooks = Webhooks::start(&config.webhooks, &format!("http://{address}"))?;
     let alerts = webhooks.counts();
-    let judged_by =
-        findings::Settings { thresholds: config.thresholds, layers: config.layers.into(), notify: Some(webhooks) };
-    let engine = Engine::new(store.clone(), Limits::default()).with_findings(judged_by);
+    let engines = engines(&stores, &config, &webhooks);
     // Beside the receivers' own: Zipkin's requests are smaller and fewer.
     let inlet = collector::Settings { budget_bytes: 128 << 20, ..receivers.clone() };
-    let state = web::AppState::new(
-        engine.clone(),
-        about.clone(),
-        Arc::new(Counts { collector: CollectorCounters(counters.clone()), store: store.clone(), alerts }),
-    )
-    .with_intake(Arc::new(Inlet(collector::Inlet::new(&inlet, store.clone(), counters.clone()))));
+    let inlets = collector::Inlet::for_tenants(&inlet, &stores, counters.clone());
+    let counts = Counts { collector: CollectorCounters(counters.clone()), stores: stores.clone(), alerts };
+    let states = states(&engines, &about, Arc::new(counts), &inlets);
     let mut servers = JoinSet::new();
-    servers.spawn(findings::Keeper::run(engine, stopped(&stop)));
-    servers.spawn(web::serve(page, state, stopped(&stop)));
-    servers.spawn(collector::serve(listeners, receivers, store.clone(), counters, stopped(&stop)));
+    for (_, engine) in engines.iter() {
+        servers.spawn(findings::Keeper::run(engine.clone(), stopped(&stop)));
+    }
+    servers.spawn(web::serve(page, states, stopped(&stop)));
+    servers.spawn(collector::serve(listeners, receivers, stores.clone(), counters, stopped(&stop)));
 
-    announce(&about, store.age())?;
+    announce(&about, stores.of_default().age())?;
     let served = tokio::select! {
         asked = asked_to_stop() => asked.map_err(Failure::failed),
-        failed = not_replayed(&store) => Err(Failure::failed(failed)),
+        failed = tenants::not_replayed(&stores) => Err(Failure::failed(failed)),
         // Whoever watches the other one would take half of the program for the whole.
         ended = servers.join_next() => Err(ended_early(ended)),
     };
@@ -91,21 +81,40 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     while let Some(ended) = servers.join_next().await {
         ended.map_err(Failure::failed)?;
     }
-    match tokio::time::timeout(CLOSE_WITHIN, store.close()).await {
+    match tokio::time::timeout(CLOSE_WITHIN, tenants::close(&stores)).await {
         Ok(closed) => closed.map_err(Failure::failed).and(served),
         Err(_) => Err(Failure::failed("the store did not close in time; the next start reads its log")),
     }
 }
 
-/// The log is replayed while questions are answered. Completes only where it cannot be.
-async fn not_replayed(store: &Store) -> storage::store::OpenError {
-    match store.replayed().await {
-        Err(error) => error,
-        Ok(()) => {
-            tracing::info!(since_catalog_ms = store.age().as_millis() as u64, "clew is ready");
-            std::future::pending().await
-        }
-    }
+/// Each tenant's findings are its own, and so is who is told of them.
+fn engines(stores: &Tenants<Arc<Store>>, config: &Config, webhooks: &Webhooks) -> Tenants<Engine> {
+    let layers: Arc<_> = Arc::new(config.layers.clone());
+    Engine::for_tenants(stores, Limits::default()).map(|tenant, engine| {
+        engine.clone().with_findings(findings::Settings {
+            thresholds: config.thresholds.clone(),
+            layers: layers.clone(),
+            notify: Some(Arc::new(webhooks.of_tenant(tenant))),
+        })
+    })
+}
+
+/// What the web knows of each tenant.
+fn states(
+    engines: &Tenants<Engine>,
+    about: &web::About,
+    counts: Arc<Counts>,
+    inlets: &Tenants<collector::Inlet<Store>>,
+) -> Tenants<web::AppState> {
+    let all = Arc::new(engines.clone());
+    inlets.map(|tenant, inlet| {
+        let engine = all.get(tenant).expect("both are of the same tenants").clone();
+        let data_dir = tenants::directory(Path::new(&about.data_dir), tenant).display().to_string();
+        let about = web::About { data_dir, ..about.clone() };
+        web::AppState::new(engine, about, counts.clone())
+            .of_tenant(tenant.clone(), all.clone())
+            .with_intake(Arc::new(Inlet(inlet.clone())))
+    })
 }
 
 fn ended_early(ended: Option<Result<(), tokio::task::JoinError>>) -> Failure {
@@ -171,14 +180,17 @@ pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
 /// Everything that is counted, in the web's terms.
 struct Counts {
     collector: CollectorCounters,
-    store: Arc<Store>,
+    stores: Tenants<Arc<Store>>,
     alerts: Arc<webhook::Counts>,
 }
 
 impl web::Counters for Counts {
     fn read(&self) -> Vec<web::Counter> {
         let mut counts = self.collector.read();
-        counts.extend(self.store.bucket().into_iter().flat_map(bucket_counts));
+        for (tenant, store) in self.stores.iter() {
+            let label = (self.stores.count() > 1).then(|| ("tenant", tenant.to_string()));
+            counts.extend(store.bucket().into_iter().flat_map(|asked| bucket_counts(asked, label.clone())));
+        }
         counts.extend(alert_counts(&self.alerts));
         counts
     }
@@ -216,12 +228,12 @@ impl web::Intake for Inlet {
 }
 
 /// What was asked of the bucket.
-fn bucket_counts(asked: Figures) -> Vec<web::Counter> {
-    let count = |name: &str, help: &str, kind, labels, value: u64| web::Counter {
+fn bucket_counts(asked: Figures, tenant: Option<(&'static str, String)>) -> Vec<web::Counter> {
+    let count = |name: &str, help: &str, kind, labels: Vec<_>, value: u64| web::Counter {
         name: name.to_owned(),
         help: help.to_owned(),
         kind,
-        labels,
+        labels: labels.into_iter().chain(tenant.clone()).collect(),
         value: value as f64,
     };
     let requests = [("get", asked.gets), ("put", asked.puts), ("delete", asked.deletes), ("list", asked.lists)];

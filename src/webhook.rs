@@ -14,6 +14,7 @@ use query::findings::{Finding, Notify, rules};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use storage::tenant::TenantId;
 use tokio::sync::mpsc;
 
 use crate::Failure;
@@ -29,11 +30,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Alertmanager ends an alert by itself that nobody repeats. We tell it when it is over, so until then it lasts, ns.
 const LASTS: i64 = 30 * 86_400 * 1_000_000_000;
 
-/// All receivers. Dropping it ends what is on its way.
+/// All receivers. Dropping it, with all that it made for tenants, ends what is on its way.
+#[derive(Clone)]
 pub(crate) struct Webhooks {
     receivers: Vec<mpsc::Sender<Value>>,
     links: Vec<String>,
     counts: Arc<Counts>,
+    /// Whose findings they are told of.
+    tenant: TenantId,
 }
 
 /// Since the start.
@@ -56,7 +60,12 @@ impl Webhooks {
             receivers.push(sender);
             links.push(webhook.link.as_deref().unwrap_or(page).trim_end_matches('/').to_owned());
         }
-        Ok(Self { receivers, links, counts })
+        Ok(Self { receivers, links, counts, tenant: TenantId::default() })
+    }
+
+    /// The same receivers, told of this tenant's findings.
+    pub(crate) fn of_tenant(&self, tenant: &TenantId) -> Self {
+        Self { tenant: tenant.clone(), ..self.clone() }
     }
 
     pub(crate) fn counts(&self) -> Arc<Counts> {
@@ -67,7 +76,7 @@ impl Webhooks {
 impl Notify for Webhooks {
     fn tell(&self, finding: &Finding) {
         for (receiver, link) in self.receivers.iter().zip(&self.links) {
-            if receiver.try_send(alert(finding, link)).is_err() {
+            if receiver.try_send(alert(finding, link, &self.tenant)).is_err() {
                 self.counts.dropped.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(finding = finding.id, "a webhook does not keep up: an alert was dropped");
             }
@@ -75,8 +84,8 @@ impl Notify for Webhooks {
     }
 }
 
-/// Labels name the alert, so they are those it was opened with.
-fn alert(finding: &Finding, link: &str) -> Value {
+/// Labels name the alert, so they are those it was opened with. The default tenant is not named.
+fn alert(finding: &Finding, link: &str, tenant: &TenantId) -> Value {
     let last = &finding.last;
     let rule = rules::get(&last.rule);
     let ends = match finding.state {
@@ -84,7 +93,7 @@ fn alert(finding: &Finding, link: &str) -> Value {
         State::Open | State::Accepted => finding.opened.saturating_add(LASTS),
     };
     let traces: Vec<&str> = last.evidence.iter().map(|one| one.trace_id.as_str()).collect();
-    json!({
+    let mut alert = json!({
         "labels": {
             "alertname": rule.map_or(last.rule.as_str(), |rule| rule.name),
             "rule": last.rule,
@@ -105,7 +114,12 @@ fn alert(finding: &Finding, link: &str) -> Value {
         "startsAt": rfc3339(finding.opened),
         "endsAt": rfc3339(ends),
         "generatorURL": format!("{link}/findings/{}", finding.id),
-    })
+    });
+    if !tenant.is_default() {
+        alert["labels"]["tenant"] = tenant.as_str().into();
+        alert["generatorURL"] = format!("{link}/findings/{}?tenant={tenant}", finding.id).into();
+    }
+    alert
 }
 
 fn rfc3339(ns: i64) -> String {
@@ -245,7 +259,7 @@ mod tests {
     async fn an_alert_is_sent_again_until_it_is_taken() {
         let (url, requests) = receiver(&[503, 429, 200]).await;
         let Ok(target) = Target::new(&webhook(url)) else { panic!("a webhook") };
-        let alert = alert(&finding(), "http://clew");
+        let alert = alert(&finding(), "http://clew", &TenantId::default());
         assert!(target.send(&alert, Duration::from_millis(1)).await);
         let requests = requests.await.expect("three requests");
         assert_eq!(requests.len(), 3);
@@ -262,7 +276,7 @@ mod tests {
     async fn a_refusal_ends_it() {
         let (url, requests) = receiver(&[400]).await;
         let Ok(target) = Target::new(&webhook(url)) else { panic!("a webhook") };
-        assert!(!target.send(&alert(&finding(), ""), Duration::from_millis(1)).await);
+        assert!(!target.send(&alert(&finding(), "", &TenantId::default()), Duration::from_millis(1)).await);
         assert_eq!(requests.await.expect("one request").len(), 1);
     }
 
@@ -275,7 +289,17 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_is_named_unless_it_is_the_default_one() {
+        let plain = alert(&finding(), "http://clew", &TenantId::default());
+        assert_eq!(plain["labels"].get("tenant"), None);
+        let acme = alert(&finding(), "http://clew", &"acme".parse().expect("an id"));
+        assert_eq!(acme["labels"]["tenant"], "acme");
+        assert!(acme["generatorURL"].as_str().is_some_and(|url| url.ends_with("?tenant=acme")), "{acme}");
+    }
+
+    #[test]
     fn resolved_ends_open_lasts() {
+        let alert = |finding: &Finding, link: &str| super::alert(finding, link, &TenantId::default());
         let mut open = finding();
         assert_eq!(alert(&open, "")["endsAt"], "2023-12-14T22:13:20.000Z");
         open.state = State::Resolved;

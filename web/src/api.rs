@@ -20,6 +20,7 @@ pub(crate) mod sql;
 pub(crate) mod status;
 mod system_json;
 pub(crate) mod tags;
+pub(crate) mod tenants;
 mod trace_json;
 pub(crate) mod traces;
 pub(crate) mod usage;

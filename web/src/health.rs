@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use query::Engine;
 
 use crate::error::{ApiError, Code};
 use crate::state::{AppState, Counter, Kind};
@@ -16,26 +17,47 @@ pub(crate) async fn alive() -> &'static str {
 }
 
 /// Data and questions are taken: from the start, which is after the store opened, until shutdown, unless
-/// the store refuses data for the time being (disk full, flushing too slow).
+/// a store refuses data for the time being (disk full, flushing too slow).
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<&'static str, ApiError> {
     if state.is_closing() {
         return Err(ApiError::new(Code::Unavailable, "shutting down"));
     }
-    let accepting = state.engine.store().accepting();
-    accepting.map(|()| "ready\n").map_err(|reason| ApiError::new(Code::Unavailable, reason))
+    for (tenant, engine) in state.engines.iter() {
+        engine.store().accepting().map_err(|reason| {
+            let whose = if tenant.is_default() { String::new() } else { format!("tenant {tenant}: ") };
+            ApiError::new(Code::Unavailable, format!("{whose}{reason}"))
+        })?;
+    }
+    Ok("ready\n")
 }
 
 /// Prometheus text format 0.0.4.
 pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    let mut samples = store_samples(&state);
+    let mut samples = vec![build_info(&state)];
+    for (tenant, engine) in state.engines.iter() {
+        let label = (state.engines.count() > 1).then(|| ("tenant", tenant.to_string()));
+        let labelled =
+            |sample: Counter| Counter { labels: sample.labels.into_iter().chain(label.clone()).collect(), ..sample };
+        samples.extend(store_samples(engine).into_iter().map(labelled));
+    }
     samples.extend(state.counters());
     samples.sort_by(|a, b| a.name.cmp(&b.name)); // stable: samples of one name keep their order
     let text = exposition(&samples);
     (StatusCode::OK, [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
-fn store_samples(state: &AppState) -> Vec<Counter> {
-    let stats = state.engine.store().stats();
+fn build_info(state: &AppState) -> Counter {
+    Counter {
+        name: "clew_build_info".to_owned(),
+        help: "Always 1; the version is a label.".to_owned(),
+        kind: Kind::Gauge,
+        labels: vec![("version", state.about.version.clone())],
+        value: 1.0,
+    }
+}
+
+fn store_samples(engine: &Engine) -> Vec<Counter> {
+    let stats = engine.store().stats();
     let sample = |name: &str, help: &str, kind, labels, value: u64| Counter {
         name: name.to_owned(),
         help: help.to_owned(),
@@ -48,13 +70,6 @@ fn store_samples(state: &AppState) -> Vec<Counter> {
         sample("clew_store_rows", "Rows held, by table.", Kind::Gauge, vec![("table", table.to_owned())], value)
     };
     vec![
-        sample(
-            "clew_build_info",
-            "Always 1; the version is a label.",
-            Kind::Gauge,
-            vec![("version", state.about.version.clone())],
-            1,
-        ),
         rows("spans", stats.spans),
         rows("logs", stats.logs),
         rows("metrics", stats.metrics),

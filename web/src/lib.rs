@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * [`bind`], [`serve`]: the listener with its time limits, and the graceful end.
-//! * [`router`]: every route on one screen; `guard` is what each request passes first.
+//! * [`router`]: every route on one screen; `guard` is what each request passes first, `tenant` says whose it is.
 //! * `api`: `/api/v1`, our own; `openapi` derives its document, whose golden file is `web/openapi.json`.
 //! * `zipkin`, `prometheus`: Zipkin's v2 under `/zipkin`, Prometheus' queries of graph metrics under `/prometheus`.
 //! * `jaeger`: Jaeger's v1 and v3, under `/jaeger` and at the root.
@@ -29,6 +29,7 @@ mod prometheus;
 mod router;
 mod serve;
 mod state;
+mod tenant;
 mod time;
 mod ui;
 mod zipkin;

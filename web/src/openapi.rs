@@ -3,11 +3,15 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags, traces, usage};
+use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags, tenants, traces, usage};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Clew", description = "Traces and logs of microservices. docs/api.md tells the rules."),
+    info(
+        title = "Clew",
+        description = "Traces and logs of microservices. docs/api.md tells the rules. The header X-Scope-OrgID, \
+            or the parameter tenant, names the tenant; without it a request is of the tenant default."
+    ),
     paths(
         traces::search,
         traces::trace,
@@ -37,6 +41,8 @@ use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags
         status::status,
         status::flush,
         usage::usage,
+        tenants::list,
+        tenants::usage,
         data::erase,
     )
 )]

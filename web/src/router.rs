@@ -1,16 +1,19 @@
 //! Every route on one screen. What is not listed here is not there.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::routing::{delete, get, post};
+use storage::tenant::Tenants;
 use tower_http::compression::CompressionLayer;
 
-use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags, traces, usage};
+use crate::api::{chain, data, findings, graph, logs, services, sql, status, tags, tenants, traces, usage};
 use crate::error::{ApiError, Code};
 use crate::jaeger::{v1, v3};
 use crate::state::AppState;
-use crate::{guard, health, openapi, prometheus, ui, zipkin};
+use crate::{guard, health, openapi, prometheus, tenant, ui, zipkin};
 
 /// The routes of `/api/v1`, and their list for the test that the OpenAPI document has them all.
 macro_rules! routes {
@@ -53,6 +56,8 @@ routes! {
     get  "/api/v1/status"                       => status::status,
     post "/api/v1/flush"                        => status::flush,
     get  "/api/v1/usage"                        => usage::usage,
+    get  "/api/v1/tenants"                      => tenants::list,
+    get  "/api/v1/tenants/usage"                => tenants::usage,
     delete "/api/v1/data"                       => data::erase,
 }
 
@@ -88,13 +93,26 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 /// Of OTLP JSON that Jaeger's UI has us turn into its own form.
 const MAX_TRANSFORM_BYTES: usize = 32 << 20;
 
-/// The whole server. Jaeger's APIs are under their own base path and, where Jaeger's UI and scripts
+/// The whole server: what the process says of itself, and behind it a router for each tenant, which knows of no
+/// other tenant's store.
+pub fn router(states: &Tenants<AppState>) -> Router {
+    let first = states.of_default();
+    let hosts = guard::Hosts::of(first.about.http, &first.about.allowed_hosts);
+    let tenants = Arc::new(states.map(|_, state| of_tenant(state.clone())));
+    Router::new()
+        .fallback(tenant::dispatch)
+        .with_state(tenants)
+        .merge(process().with_state(first.clone()))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CompressionLayer::new())
+        .layer(axum::middleware::from_fn_with_state(hosts, guard::guard))
+}
+
+/// All that is asked of one tenant. Jaeger's APIs are under their own base path and, where Jaeger's UI and scripts
 /// expect them, at the root.
-pub fn router(state: AppState) -> Router {
-    let hosts = guard::Hosts::of(state.about.http, &state.about.allowed_hosts);
+fn of_tenant(state: AppState) -> Router {
     Router::new()
         .merge(own())
-        .merge(process())
         .merge(jaeger())
         .nest("/jaeger", jaeger())
         .nest("/zipkin/api/v2", zipkin::routes())
@@ -102,8 +120,6 @@ pub fn router(state: AppState) -> Router {
         .fallback(ui::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(CompressionLayer::new())
-        .layer(axum::middleware::from_fn_with_state(hosts, guard::guard))
         .with_state(state)
 }
 

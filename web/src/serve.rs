@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use storage::tenant::Tenants;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -31,8 +32,8 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until `shutdown` resolves, then lets open requests end within a grace period.
-pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future<Output = ()>) {
-    let app = router(state.clone());
+pub async fn serve(listener: TcpListener, states: Tenants<AppState>, shutdown: impl Future<Output = ()>) {
+    let app = router(&states);
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut shutdown = std::pin::pin!(shutdown);
@@ -42,14 +43,14 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future
             accepted = accept(&listener, &connections) => accepted,
         };
         let Some((stream, permit)) = accepted else { break };
-        let (app, state, watcher) = (app.clone(), state.clone(), graceful.watcher());
+        let (app, state, watcher) = (app.clone(), states.of_default().clone(), graceful.watcher());
         tokio::spawn(async move {
             connection(stream, app, &state, watcher).await;
             drop(permit);
         });
     }
     drop(listener);
-    state.close();
+    states.iter().for_each(|(_, state)| state.close());
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::warn!(grace = ?GRACE, "some HTTP requests were cut off at shutdown");
     }

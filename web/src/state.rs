@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use query::Engine;
 use storage::store::Clock;
+use storage::tenant::{TenantId, Tenants};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Live tails of logs that are open at once: each looks at every request that comes.
@@ -16,6 +17,10 @@ pub(crate) const MOST_TAILS: usize = 32;
 #[derive(Clone)]
 pub struct AppState {
     pub(crate) engine: Engine,
+    /// Whose engine it is.
+    pub(crate) tenant: TenantId,
+    /// Those of all tenants, for what is told of the whole process.
+    pub(crate) engines: Arc<Tenants<Engine>>,
     pub(crate) about: Arc<About>,
     counters: Arc<dyn Counters>,
     clock: Clock,
@@ -89,7 +94,9 @@ impl AppState {
         let (closing, _) = watch::channel(false);
         let tails = Arc::new(Semaphore::new(MOST_TAILS));
         Self {
+            engines: Arc::new(Tenants::only(engine.clone())),
             engine,
+            tenant: TenantId::default(),
             about: Arc::new(about),
             counters,
             clock: Clock::system(),
@@ -97,6 +104,11 @@ impl AppState {
             tails,
             intake: None,
         }
+    }
+
+    /// The same for one of several tenants.
+    pub fn of_tenant(self, tenant: TenantId, engines: Arc<Tenants<Engine>>) -> Self {
+        Self { tenant, engines, ..self }
     }
 
     /// The same, which takes spans.

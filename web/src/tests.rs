@@ -6,6 +6,7 @@ mod findings;
 mod prometheus;
 mod services;
 mod sockets;
+mod tenants;
 mod usage;
 mod world;
 mod zipkin;

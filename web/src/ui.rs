@@ -20,17 +20,20 @@ struct Dist;
 
 /// Whatever no route takes: a file of the UI, its entry page for a navigation, or 404.
 pub(crate) async fn serve(request: Request) -> Response {
+    answer(&request).unwrap_or_else(|| no_such(request.uri().path()))
+}
+
+/// A file of the UI, or its entry page for a navigation; they are the same for every tenant.
+pub(crate) fn answer(request: &Request) -> Option<Response> {
     let path = request.uri().path();
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return no_such(path);
+        return None;
     }
     if let Some(file) = FILES.get(path.trim_start_matches('/')) {
-        return file.answer(request.headers());
+        return Some(file.answer(request.headers()));
     }
-    match FILES.get("index.html") {
-        Some(index) if is_page(path) && accepts_html(request.headers()) => index.answer(request.headers()),
-        _ => no_such(path),
-    }
+    let index = FILES.get("index.html").filter(|_| is_page(path) && accepts_html(request.headers()));
+    index.map(|index| index.answer(request.headers()))
 }
 
 fn no_such(path: &str) -> Response {

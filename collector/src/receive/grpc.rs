@@ -16,7 +16,7 @@ use proto::rpc::Outcome;
 use storage::store::Signal;
 
 use super::inflate::{ACCEPTED, Encoding};
-use super::ingest::{Format, Ingest, Sink, wire};
+use super::ingest::{Format, Ingest, Ingests, Sink, of_tenant, wire};
 use super::intake::{Chunks, Intake, Payload};
 use super::refusal::Refusal;
 use super::serve::Answer;
@@ -29,20 +29,22 @@ const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 /// Flag and length before a message.
 const PREFIX: usize = 5;
 
-pub(super) async fn handle<S: Sink, B>(ingest: Arc<Ingest<S>>, request: Request<B>) -> Result<Answer, Infallible>
+pub(super) async fn handle<S: Sink, B>(ingests: Arc<Ingests<S>>, request: Request<B>) -> Result<Answer, Infallible>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
     let (head, body) = request.into_parts();
+    let all = ingests.of_default();
     if !is_grpc(&head.headers) {
-        add(&ingest.counters.refused_bad, 1);
+        add(&all.counters.refused_bad, 1);
         return Ok(not_grpc());
     }
-    let mut chunks = Chunks::of(body, ingest.patience.body);
-    let result = match route(&head.method, head.uri.path()) {
+    let mut chunks = Chunks::of(body, all.patience.body);
+    let asked = route(&head.method, head.uri.path());
+    let result = match asked.and_then(|signal| Ok((signal, of_tenant(&ingests, &head.headers)?))) {
         Err(refusal) => Err(refusal),
-        Ok(signal) => match read(&ingest, signal, &head.headers, &mut chunks).await {
+        Ok((signal, ingest)) => match read(ingest, signal, &head.headers, &mut chunks).await {
             Ok(payload) => ingest.take(signal, Format::Protobuf, payload).await.map(|outcome| (signal, outcome)),
             Err(refusal) => Err(refusal),
         },
@@ -50,7 +52,7 @@ where
     Ok(match result {
         Ok((signal, outcome)) => accepted(signal, &outcome),
         Err(refusal) => {
-            add(refusal.counter(&ingest.counters), 1);
+            add(refusal.counter(&all.counters), 1);
             chunks.discard().await;
             refused(&refusal)
         }

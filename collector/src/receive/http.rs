@@ -12,7 +12,7 @@ use proto::rpc::Outcome;
 use storage::store::Signal;
 
 use super::inflate::{ACCEPTED, Encoding};
-use super::ingest::{Format, Ingest, Sink, wire};
+use super::ingest::{Format, Ingest, Ingests, Sink, of_tenant, wire};
 use super::intake::{Chunks, Intake, Payload};
 use super::refusal::Refusal;
 use super::serve::Answer;
@@ -24,20 +24,22 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers one request. An answer's body has the content type of the request's; where that is none of
 /// OTLP's, plain text.
-pub(super) async fn handle<S: Sink, B>(ingest: Arc<Ingest<S>>, request: Request<B>) -> Result<Answer, Infallible>
+pub(super) async fn handle<S: Sink, B>(ingests: Arc<Ingests<S>>, request: Request<B>) -> Result<Answer, Infallible>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
     let (head, body) = request.into_parts();
     let format = format(&head.headers);
-    let mut chunks = Chunks::of(body, ingest.patience.body);
-    let result = match route(&head.method, head.uri.path()) {
+    let all = ingests.of_default();
+    let mut chunks = Chunks::of(body, all.patience.body);
+    let asked = route(&head.method, head.uri.path());
+    let result = match asked.and_then(|signal| Ok((signal, of_tenant(&ingests, &head.headers)?))) {
         Err(refusal) => Err(refusal),
-        Ok(signal) => match format {
+        Ok((signal, ingest)) => match format {
             None => Err(unknown_format(&head.headers)),
             Some(format) => {
-                let read = read(&ingest, signal, &head.headers, &mut chunks).await;
+                let read = read(ingest, signal, &head.headers, &mut chunks).await;
                 match read {
                     Ok(payload) => ingest.take(signal, format, payload).await.map(|outcome| (signal, outcome)),
                     Err(refusal) => Err(refusal),
@@ -48,7 +50,7 @@ where
     Ok(match result {
         Ok((signal, outcome)) => accepted(signal, format, &outcome),
         Err(refusal) => {
-            add(refusal.counter(&ingest.counters), 1);
+            add(refusal.counter(&all.counters), 1);
             chunks.discard().await;
             refused(&refusal, format)
         }

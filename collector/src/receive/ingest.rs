@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use ::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use proto::otlp::json;
 use proto::rpc::Outcome;
 use storage::store::{AppendError, Appended, Request, Rows, Signal, Store};
+use storage::tenant::{TENANT_HEADER, Tenants};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::admission::{Budget, Share};
@@ -51,6 +53,9 @@ const INLINE_BYTES: usize = 128 << 10;
 /// Memory of a row in columns beside its text, bytes.
 const ROW_BYTES: usize = 256;
 
+/// Of all tenants; what is not of one of them is the same for all.
+pub(super) type Ingests<S> = Tenants<Arc<Ingest<S>>>;
+
 /// What both receivers share.
 pub(super) struct Ingest<S> {
     sink: Arc<S>,
@@ -66,19 +71,28 @@ pub(super) struct Ingest<S> {
 }
 
 impl<S: Sink> Ingest<S> {
-    pub(super) fn new(settings: &Settings, sink: Arc<S>, counters: Arc<Counters>, running: mpsc::Sender<()>) -> Self {
+    pub(super) fn of_all(
+        settings: &Settings,
+        sinks: &Tenants<Arc<S>>,
+        counters: Arc<Counters>,
+        running: mpsc::Sender<()>,
+    ) -> Ingests<S> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            sink,
-            counters,
-            budget: Budget::new(settings.budget_bytes),
-            max_message_bytes: settings.max_message_bytes,
-            patience: settings.patience,
-            rules: settings.rules.clone(),
-            now: settings.now,
-            decoders: Arc::new(Semaphore::new(cores)),
-            running,
-        }
+        let decoders = Arc::new(Semaphore::new(cores));
+        let budget = Budget::new(settings.budget_bytes);
+        sinks.map(|_, sink| {
+            Arc::new(Self {
+                sink: sink.clone(),
+                counters: counters.clone(),
+                budget: if sinks.count() > 1 { budget.half() } else { budget.clone() },
+                max_message_bytes: settings.max_message_bytes,
+                patience: settings.patience,
+                rules: settings.rules.clone(),
+                now: settings.now,
+                decoders: decoders.clone(),
+                running: running.clone(),
+            })
+        })
     }
 
     /// Stores what a request holds. It runs on to its end even if the client goes away meanwhile: a write
@@ -141,6 +155,12 @@ impl<S: Sink> Ingest<S> {
         let decoding = tokio::task::spawn_blocking(move || decode(signal, format, bytes, share, received, &rules));
         decoding.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
+}
+
+/// Takes the requests of the tenant that these headers name.
+pub(super) fn of_tenant<'i, S>(ingests: &'i Ingests<S>, headers: &HeaderMap) -> Result<&'i Arc<Ingest<S>>, Refusal> {
+    let named = ingests.named(headers.get_all(TENANT_HEADER).iter().map(HeaderValue::as_bytes));
+    named.map(|(_, ingest)| ingest).map_err(Refusal::Tenant)
 }
 
 struct Decoded {

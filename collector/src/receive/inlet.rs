@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use storage::store::Signal;
+use storage::tenant::Tenants;
 use tokio::sync::mpsc;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -21,6 +22,12 @@ pub struct Inlet<S> {
     ingest: Arc<Ingest<S>>,
 }
 
+impl<S> Clone for Inlet<S> {
+    fn clone(&self) -> Self {
+        Self { ingest: self.ingest.clone() }
+    }
+}
+
 /// Why a request was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -32,10 +39,11 @@ pub struct Refused {
 }
 
 impl<S: Sink> Inlet<S> {
-    pub fn new(settings: &Settings, sink: Arc<S>, counters: Arc<Counters>) -> Self {
+    /// One for each tenant; all share a budget.
+    pub fn for_tenants(settings: &Settings, sinks: &Tenants<Arc<S>>, counters: Arc<Counters>) -> Tenants<Self> {
         // Its requests are awaited by whoever serves them: nobody listens for their end here.
         let (running, _) = mpsc::channel(1);
-        Self { ingest: Arc::new(Ingest::new(settings, sink, counters, running)) }
+        Ingest::of_all(settings, sinks, counters, running).map(|_, ingest| Self { ingest: ingest.clone() })
     }
 
     /// Stores spans. `otlp` is an `ExportTraceServiceRequest`; `sent` are the bytes it was made of: a sender's

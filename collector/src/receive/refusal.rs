@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ::http::StatusCode;
 use proto::rpc::{Code, Status};
+use storage::tenant::TenantError;
 
 use crate::counters::Counters;
 
@@ -26,6 +27,8 @@ pub(super) enum Refusal {
     NotFound(String),
     /// Only POST is served here.
     Method,
+    /// The tenant that it names is none of this process.
+    Tenant(TenantError),
 }
 
 impl Refusal {
@@ -43,6 +46,8 @@ impl Refusal {
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Tenant(TenantError::Conflicting) => StatusCode::BAD_REQUEST,
+            Self::Tenant(_) => StatusCode::FORBIDDEN,
         }
     }
 
@@ -65,6 +70,11 @@ impl Refusal {
             Self::Slow(what) => (Code::DeadlineExceeded, what.as_str()),
             Self::Unsupported(what) | Self::NotFound(what) => (Code::Unimplemented, what.as_str()),
             Self::Method => (Code::Unimplemented, "only POST is served here"),
+            Self::Tenant(error) => {
+                let code =
+                    if *error == TenantError::Conflicting { Code::InvalidArgument } else { Code::PermissionDenied };
+                return Status::new(code, error.to_string());
+            }
         };
         Status::new(code, message)
     }
@@ -74,7 +84,9 @@ impl Refusal {
             Self::Busy { .. } => &counters.refused_busy,
             Self::TooLarge(_) => &counters.refused_too_large,
             Self::Slow(_) => &counters.refused_slow,
-            Self::Bad(_) | Self::Unsupported(_) | Self::NotFound(_) | Self::Method => &counters.refused_bad,
+            Self::Bad(_) | Self::Unsupported(_) | Self::NotFound(_) | Self::Method | Self::Tenant(_) => {
+                &counters.refused_bad
+            }
         }
     }
 }

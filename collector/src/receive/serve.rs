@@ -17,10 +17,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use storage::tenant::Tenants;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::ingest::{Ingest, Sink};
+use super::ingest::{Ingest, Ingests, Sink};
 use super::settings::{MAX_CONNECTIONS, MAX_HEADER_BYTES, MAX_STREAMS, MOST_MESSAGE_BYTES, Settings};
 use super::{grpc, http};
 use crate::counters::Counters;
@@ -65,20 +66,20 @@ async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves both receivers until `shutdown` completes; then takes no more requests, answers those that have
-/// begun, and returns when they are done or `settings.drain` is over.
+/// begun, and returns when they are done or `settings.drain` is over. A request goes to the sink of its tenant.
 pub async fn serve<S: Sink>(
     listeners: Listeners,
     settings: Settings,
-    sink: Arc<S>,
+    sinks: Tenants<Arc<S>>,
     counters: Arc<Counters>,
     shutdown: impl Future<Output = ()>,
 ) {
     let (running, mut finished) = mpsc::channel(1);
-    let ingest = Arc::new(Ingest::new(&settings, sink, counters, running));
+    let ingests = Arc::new(Ingest::of_all(&settings, &sinks, counters, running));
     let (stop, stopped) = watch::channel(());
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let grpc = accept(listeners.grpc, Protocol::Grpc, ingest.clone(), slots.clone(), stopped.clone());
-    let http = accept(listeners.http, Protocol::Http, ingest, slots, stopped);
+    let grpc = accept(listeners.grpc, Protocol::Grpc, ingests.clone(), slots.clone(), stopped.clone());
+    let http = accept(listeners.http, Protocol::Http, ingests, slots, stopped);
     let drained = async {
         let ((), ()) = tokio::join!(grpc, http);
         // None once every request that was read has dropped its sender.
@@ -104,12 +105,12 @@ enum Protocol {
 async fn accept<S: Sink>(
     listener: TcpListener,
     protocol: Protocol,
-    ingest: Arc<Ingest<S>>,
+    ingests: Arc<Ingests<S>>,
     slots: Arc<Semaphore>,
     mut stop: watch::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let builder = builder(ingest.patience.idle);
+    let builder = builder(ingests.of_default().patience.idle);
     loop {
         let next = async {
             let slot = slots.clone().acquire_owned().await.ok();
@@ -120,8 +121,8 @@ async fn accept<S: Sink>(
             next = next => next,
         };
         let Some(stream) = usable(accepted).await else { continue };
-        let counters = ingest.counters.clone();
-        let connection = connection(stream, protocol, ingest.clone(), &builder, &graceful);
+        let counters = ingests.of_default().counters.clone();
+        let connection = connection(stream, protocol, ingests.clone(), &builder, &graceful);
         tokio::spawn(async move {
             counters.connections.fetch_add(1, Ordering::Relaxed);
             connection.await;
@@ -130,7 +131,7 @@ async fn accept<S: Sink>(
         });
     }
     drop(listener);
-    drop(ingest);
+    drop(ingests);
     graceful.shutdown().await;
 }
 
@@ -154,20 +155,20 @@ async fn usable(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<TcpStre
 fn connection<S: Sink>(
     stream: TcpStream,
     protocol: Protocol,
-    ingest: Arc<Ingest<S>>,
+    ingests: Arc<Ingests<S>>,
     builder: &Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let patience = ingest.patience.first_request;
+    let patience = ingests.of_default().patience.first_request;
     let begun = Arc::new(AtomicBool::new(false));
     let seen = begun.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         seen.store(true, Ordering::Relaxed);
-        let ingest = ingest.clone();
+        let ingests = ingests.clone();
         async move {
             match protocol {
-                Protocol::Grpc => grpc::handle(ingest, request).await,
-                Protocol::Http => http::handle(ingest, request).await,
+                Protocol::Grpc => grpc::handle(ingests, request).await,
+                Protocol::Http => http::handle(ingests, request).await,
             }
         }
     });

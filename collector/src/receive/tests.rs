@@ -2,6 +2,7 @@
 
 mod grpc;
 mod http;
+mod tenants;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use storage::store::{AppendError, Appended, Request, Rows};
+use storage::tenant::Tenants;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
@@ -55,20 +57,19 @@ impl Server {
     }
 
     async fn with(settings: Settings) -> Self {
+        Self::of(settings, Tenants::only(recorder())).await
+    }
+
+    async fn of(settings: Settings, sinks: Tenants<Arc<Recorder>>) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { grpc: any, http: any, now: || 42, ..settings };
         let listeners = bind(&settings).await.expect("two free ports");
         let (grpc, http) = (listeners.grpc_addr(), listeners.http_addr());
-        let sink = Arc::new(Recorder {
-            answer: Mutex::new(Ok(Appended::Stored)),
-            taken: Mutex::default(),
-            gate: Semaphore::new(1000),
-            asked: AtomicUsize::new(0),
-        });
+        let sink = sinks.of_default().clone();
         let counters = Arc::new(Counters::default());
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let served = tokio::spawn(serve(listeners, settings, sink.clone(), counters.clone(), stopped));
+        let served = tokio::spawn(serve(listeners, settings, sinks, counters.clone(), stopped));
         Self { grpc, http, sink, counters, stop, served }
     }
 
@@ -98,6 +99,15 @@ impl Server {
     async fn rows(&self) -> usize {
         self.sink.taken.lock().await.iter().map(|(_, rows)| rows).sum()
     }
+}
+
+fn recorder() -> Arc<Recorder> {
+    Arc::new(Recorder {
+        answer: Mutex::new(Ok(Appended::Stored)),
+        taken: Mutex::default(),
+        gate: Semaphore::new(1000),
+        asked: AtomicUsize::new(0),
+    })
 }
 
 /// `count` spans, of which the first `bad` have no trace id.

@@ -13,6 +13,8 @@ use crate::state::AppState;
 /// What the store holds, for whom, and what it takes on the local disk.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Usage {
+    /// Whose it is.
+    tenant: String,
     /// Of all below, but for what is free.
     total_bytes: u64,
     tables: Vec<TableUsage>,
@@ -51,7 +53,7 @@ struct ServiceUsage {
     bytes: u64,
 }
 
-/// Disk usage by table and service. Tenants do not exist yet.
+/// Disk usage of a tenant by table and service.
 #[utoipa::path(get, path = "/api/v1/usage", tag = "process",
     responses((status = 200, body = Usage), (status = 504, body = ErrorBody)))]
 pub(crate) async fn usage(State(state): State<AppState>) -> Result<Json<Usage>, ApiError> {
@@ -59,7 +61,8 @@ pub(crate) async fn usage(State(state): State<AppState>) -> Result<Json<Usage>, 
     let disk = &usage.disk;
     let stored: u64 = usage.tables.iter().map(|table| table.parquet_bytes + table.index_bytes).sum();
     Ok(Json(Usage {
-        total_bytes: stored + disk.wal_bytes + disk.catalog_bytes + disk.replaced_bytes + disk.cache_bytes,
+        tenant: state.tenant.to_string(),
+        total_bytes: stored + disk.beside_segments(),
         tables: usage.tables.into_iter().map(TableUsage::from).collect(),
         services: usage.services.into_iter().map(ServiceUsage::from).collect(),
         wal_bytes: disk.wal_bytes,

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use query::{Engine, Limits};
 use serde_json::{Value, json};
 use storage::store::{Clock, Signal};
+use storage::tenant::Tenants;
 
 use super::world::{NOW, SECOND, World, request};
 use crate::{AppState, router};
@@ -81,7 +82,7 @@ async fn rules_are_told_with_the_thresholds_in_force() {
     let engine = Engine::new(world.store.clone(), Limits::default()).with_findings(settings);
     let state =
         AppState::new(engine, (*world.state.about).clone(), std::sync::Arc::new(())).with_clock(Clock::new(|| NOW));
-    world.app = router(state);
+    world.app = router(&Tenants::only(state));
     let rules = world.json("/api/v1/findings/rules").await;
     assert_eq!(rules["rules"].as_array().map(Vec::len), Some(20));
     let threshold = &rules["rules"][2]["thresholds"][0];

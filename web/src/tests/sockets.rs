@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use storage::tenant::Tenants;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -15,7 +16,7 @@ async fn the_end_is_graceful_and_closes_streams() {
     let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(serve(listener, world.state.clone(), async {
+    let server = tokio::spawn(serve(listener, Tenants::only(world.state.clone()), async {
         let _ = stopped.await;
     }));
 

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use query::{Engine, Limits};
 use serde_json::{Value, json};
 use storage::store::{Appended, Clock, Settings, Signal, Store};
+use storage::tenant::Tenants;
 use tower::ServiceExt;
 
 use crate::{About, AppState, router};
@@ -48,6 +49,11 @@ impl Answer {
 impl World {
     /// Two services, one trace of two spans a minute ago, and two log records of it.
     pub(super) async fn new() -> Self {
+        Self::within(tempfile::tempdir().expect("a temporary directory")).await.filled().await
+    }
+
+    /// Nothing yet.
+    pub(super) async fn empty() -> Self {
         Self::within(tempfile::tempdir().expect("a temporary directory")).await
     }
 
@@ -55,7 +61,7 @@ impl World {
     pub(super) async fn with_losses(losses: &[&str]) -> (Self, Vec<String>) {
         let dir = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(dir.path().join("losses.txt"), losses.join("\n")).expect("written");
-        (Self::within(dir).await, losses.iter().map(|loss| (*loss).to_owned()).collect())
+        (Self::within(dir).await.filled().await, losses.iter().map(|loss| (*loss).to_owned()).collect())
     }
 
     async fn within(dir: tempfile::TempDir) -> Self {
@@ -72,10 +78,13 @@ impl World {
         };
         let engine = Engine::new(store.clone(), Limits::default());
         let state = AppState::new(engine, about, Arc::new(())).with_clock(Clock::new(|| NOW));
-        let world = Self { app: router(state.clone()), state, store, _dir: dir };
-        world.send(Signal::Traces, &trace()).await;
-        world.send(Signal::Logs, &logs()).await;
-        world
+        Self { app: router(&Tenants::only(state.clone())), state, store, _dir: dir }
+    }
+
+    async fn filled(self) -> Self {
+        self.send(Signal::Traces, &trace()).await;
+        self.send(Signal::Logs, &logs()).await;
+        self
     }
 
     pub(super) async fn send(&self, signal: Signal, document: &Value) {

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use storage::store::{Clock, Store};
+use storage::tenant::Tenants;
 
 use super::world::{Answer, NOW, TRACE, World, request};
 use crate::{Intake, Refused, router};
@@ -35,8 +36,10 @@ impl Intake for Full {
 async fn world() -> World {
     let mut world = World::new().await;
     let settings = collector::Settings { now: || NOW, ..Default::default() };
-    let inlet = collector::Inlet::new(&settings, world.store.clone(), Arc::default());
-    world.app = router(world.state.clone().with_clock(Clock::new(|| NOW)).with_intake(Arc::new(Inlet(inlet))));
+    let stores = Tenants::only(world.store.clone());
+    let inlets = collector::Inlet::for_tenants(&settings, &stores, Arc::default());
+    let state = world.state.clone().with_clock(Clock::new(|| NOW));
+    world.app = router(&inlets.map(|_, inlet| state.clone().with_intake(Arc::new(Inlet(inlet.clone())))));
     world
 }
 
@@ -118,7 +121,7 @@ async fn a_bomb_is_refused_and_overload_says_when_to_come_again() {
     let request = request("POST", &format!("{BASE}/spans")).header("content-type", "application/json");
     let request = request.header("content-encoding", "gzip").body(Body::from(gzip.finish().expect("whole")));
     assert_eq!(world.ask(request.expect("a request")).await.status, StatusCode::PAYLOAD_TOO_LARGE);
-    world.app = router(world.state.clone().with_intake(Arc::new(Full)));
+    world.app = router(&Tenants::only(world.state.clone().with_intake(Arc::new(Full))));
     let refused = post(&world, "application/json", spans().to_string().into_bytes()).await;
     assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "7"));
 }
