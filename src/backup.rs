@@ -1,12 +1,12 @@
-//! `clew backup`: copies a data directory, also while a server writes to it.
+//! `clew backup`: copies a data directory, with those of its tenants, also while a server writes to them.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use storage::backup;
 
-use crate::Failure;
+use crate::{Failure, tenants};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -35,10 +35,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_ansi(ansi).with_writer(std::io::stderr).init();
     crate::serve::arm_faults()?;
-    if options.catalog.is_some_and(|catalog| catalog.starts_with("postgres")) {
+    if options.catalog.as_ref().is_some_and(|catalog| catalog.starts_with("postgres")) {
         return Err(Failure::Usage(NOT_POSTGRES.to_owned()));
     }
-    let how = backup::Options { store: options.store, link: options.link, keep_damaged: options.keep_damaged };
+    let inner = inner(&options).map_err(Failure::Failed)?;
+    let Options { store, link, keep_damaged, .. } = options;
+    let how = backup::Options { store, link, keep_damaged, inner };
     let report = backup::backup(&options.data_dir, &options.to, how).await.map_err(Failure::failed)?;
     report.notices.iter().for_each(|notice| println!("notice: {notice}"));
     report.damaged.iter().for_each(|damage| println!("DAMAGE: {damage}"));
@@ -54,6 +56,16 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         0 => Ok(()),
         damaged => Err(Failure::failed(format!("{damaged} files were damaged and are copied as they are"))),
     }
+}
+
+/// Of tenants, declared or not.
+fn inner(options: &Options) -> Result<Vec<backup::Inner>, String> {
+    let found = tenants::found(&options.data_dir).map_err(|error| error.to_string())?;
+    let inner = found.iter().map(|tenant| {
+        let path = tenants::directory(Path::new(""), tenant);
+        Ok(backup::Inner { path, store: tenants::place(options.store.as_deref(), tenant)? })
+    });
+    inner.collect()
 }
 
 const NOT_POSTGRES: &str = "`clew backup` copies a catalogue in SQLite only. For one in PostgreSQL: copy the wal \

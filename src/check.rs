@@ -1,4 +1,4 @@
-//! `clew check`: verifies a data directory and says what is wrong with it.
+//! `clew check`: verifies a data directory, with those of its tenants, and says what is wrong with it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use clap::Args;
 use collector::OtlpDecoder;
 use storage::catalog::PostgresUrl;
 use storage::store::Settings;
+use storage::tenant::TenantId;
 
-use crate::Failure;
+use crate::{Failure, tenants};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -23,10 +24,31 @@ pub(crate) struct Options {
     store: Option<String>,
 }
 
-/// Exit 1 where something acknowledged is damaged.
+/// Exit 1 where something acknowledged is damaged. Of several tenants each is verified, whatever the others are.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let settings = Settings { catalog: options.catalog, store: options.store, ..Settings::new(&options.data_dir) };
-    let report = storage::check::check(&settings, Arc::new(OtlpDecoder::default())).await.map_err(Failure::failed)?;
+    let tenants = tenants::found(&options.data_dir).map_err(Failure::failed)?;
+    let mut wrong = Vec::new();
+    for tenant in std::iter::once(TenantId::default()).chain(tenants) {
+        if let Err(problem) = one(&options, &tenant).await {
+            wrong.push(problem);
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::Failed(wrong.join("; "))) }
+}
+
+/// The error says which directory is damaged, or could not be verified.
+async fn one(options: &Options, tenant: &TenantId) -> Result<(), String> {
+    let directory = tenants::directory(&options.data_dir, tenant);
+    let settings = Settings {
+        catalog: options.catalog.clone(),
+        store: tenants::place(options.store.as_deref(), tenant)?,
+        ..Settings::new(&directory)
+    };
+    if !tenant.is_default() {
+        println!("tenant {tenant}:");
+    }
+    let report = storage::check::check(&settings, Arc::new(OtlpDecoder::default())).await;
+    let report = report.map_err(|error| error.to_string())?;
     for finding in &report.findings {
         println!("{}: {}", if finding.damage { "DAMAGE" } else { "notice" }, finding.what);
     }
@@ -36,8 +58,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         report.segments, report.rows, report.bytes, report.log_records, report.orphans
     );
     if report.damaged() {
-        return Err(Failure::failed(format!("{} is damaged", options.data_dir.display())));
+        return Err(format!("{} is damaged", directory.display()));
     }
-    println!("{} is whole", options.data_dir.display());
+    println!("{} is whole", directory.display());
     Ok(())
 }

@@ -12,7 +12,8 @@
 //! of them; should one go all the same, 2 and 3 begin again.
 //!
 //! Everything is written below `<to>.partial`, where the catalogue has another name until the end: what
-//! was left half done is no data directory.
+//! was left half done is no data directory. Data directories inside this one, of tenants, are copied one after
+//! the other: each is one state, of its own moment.
 
 mod log;
 
@@ -48,6 +49,17 @@ pub struct Options {
     pub link: bool,
     /// Copy damaged files as they are instead of giving up.
     pub keep_damaged: bool,
+    /// Data directories inside this one, which are copied with it.
+    pub inner: Vec<Inner>,
+}
+
+/// A data directory inside another.
+#[derive(Clone, Debug, Default)]
+pub struct Inner {
+    /// From the outer one.
+    pub path: PathBuf,
+    /// As [`Options::store`].
+    pub store: Option<String>,
 }
 
 /// What was copied.
@@ -87,26 +99,40 @@ pub async fn backup(from: &Path, to: &Path, options: Options) -> Result<Report, 
         return Err(BackupError::Refused(format!("{} is no data directory of Clew with a catalogue", from.display())));
     }
     let target = Target::prepare(from, to)?;
-    let lake = match &options.store {
+    let mut report = one(from, &target.partial, options.store.as_deref(), &options).await?;
+    let mut copied = vec![PathBuf::new()];
+    for Inner { path, store } in &options.inner {
+        if !from.join(path).join(CATALOG_FILE).is_file() {
+            report.notices.push(format!("{} has no catalogue and is not copied", path.display()));
+            continue;
+        }
+        let into = target.partial.join(path);
+        fs::create_dir_all(&into).map_err(io_error(&into.display().to_string()))?;
+        let inner = one(&from.join(path), &into, store.as_deref(), &options).await;
+        report.add(inner.map_err(|error| error.within(path))?, path);
+        copied.push(path.clone());
+    }
+    target.finish(&copied)?;
+    Ok(report)
+}
+
+/// Copies one data directory; the catalogue does not have its name yet.
+async fn one(from: &Path, into: &Path, store: Option<&str>, options: &Options) -> Result<Report, BackupError> {
+    let lake = match store {
         None => Lake::open(&from.join(LAKE_DIR)),
         // Nothing is asked for twice: no cache, and none of the server's.
-        Some(_) => Lake::of(&target.partial, options.store.as_deref(), 0),
+        Some(_) => Lake::of(into, store, 0),
     };
     let lake = lake.map_err(|error| BackupError::Refused(error.to_string()))?;
-    let mut copy = Copy {
-        lake,
-        root: target.partial.clone(),
-        options,
-        done: HashSet::new(),
-        checkpoint: 0,
-        report: Report::default(),
-    };
+    let options = Options { store: store.map(str::to_owned), ..options.clone() };
+    let (root, done, report) = (into.to_owned(), HashSet::new(), Report::default());
+    let mut copy = Copy { lake, root, options, done, checkpoint: 0, report };
     let mut outside = Vec::new();
     if fault::planted("bug.backup-catalog-first") {
         outside = copy.named_files(&from.join(CATALOG_FILE)).await?;
     }
     fault::point("backup.before-log")?;
-    copy.report.log_bytes = log::copy(&from.join(WAL_DIR), &target.partial.join(WAL_DIR))?;
+    copy.report.log_bytes = log::copy(&from.join(WAL_DIR), &into.join(WAL_DIR))?;
     fault::point("backup.after-log")?;
     if !fault::planted("bug.backup-catalog-first") {
         outside = copy.named_files(&from.join(CATALOG_FILE)).await?;
@@ -114,15 +140,41 @@ pub async fn backup(from: &Path, to: &Path, options: Options) -> Result<Report, 
     for path in outside {
         copy.report.notices.push(format!("{path} lies outside of the lake and is not copied"));
     }
-    remove_cache(&target.partial)?;
+    remove_cache(into)?;
     copy.check_log(from)?;
-    match fs::copy(from.join(LOSSES_FILE), target.partial.join(LOSSES_FILE)) {
+    match fs::copy(from.join(LOSSES_FILE), into.join(LOSSES_FILE)) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(io_error(LOSSES_FILE)(error)),
     }
-    target.finish()?;
     Ok(copy.report)
+}
+
+impl Report {
+    /// Adds what was copied of a directory inside.
+    fn add(&mut self, inner: Self, path: &Path) {
+        let Self { files, bytes, linked, log_bytes, notices, damaged } = inner;
+        self.files += files;
+        self.bytes += bytes;
+        self.linked += linked;
+        self.log_bytes += log_bytes;
+        let within = |line: String| format!("{}: {line}", path.display());
+        self.notices.extend(notices.into_iter().map(within));
+        self.damaged.extend(damaged.into_iter().map(within));
+    }
+}
+
+impl BackupError {
+    /// Says where, where that is not the whole data directory.
+    fn within(self, path: &Path) -> Self {
+        let path = path.display();
+        match self {
+            Self::Io { what, error } => Self::Io { what: format!("{path}: {what}"), error },
+            Self::Damaged(what) => Self::Damaged(format!("{path}: {what}")),
+            Self::Refused(what) => Self::Refused(format!("{path}: {what}")),
+            other => other,
+        }
+    }
 }
 
 /// Where it goes, under its name for the time being.
@@ -159,12 +211,15 @@ impl Target {
         Ok(Self { partial, to, parent, _lock: lock })
     }
 
-    /// Gives the catalogue and then the directory their names, durably.
-    fn finish(self) -> Result<(), BackupError> {
+    /// Gives the catalogues and then the directory their names, durably; the outermost catalogue, without which
+    /// this is no data directory, comes last.
+    fn finish(self, copied: &[PathBuf]) -> Result<(), BackupError> {
         let named = |what: &Path| io_error(&what.display().to_string());
         sync_directories(&self.partial).map_err(named(&self.partial))?;
-        fs::rename(self.partial.join(UNFINISHED), self.partial.join(CATALOG_FILE)).map_err(named(&self.partial))?;
-        sync(&self.partial).map_err(named(&self.partial))?;
+        for directory in copied.iter().rev().map(|path| self.partial.join(path)) {
+            fs::rename(directory.join(UNFINISHED), directory.join(CATALOG_FILE)).map_err(named(&directory))?;
+            sync(&directory).map_err(named(&directory))?;
+        }
         fault::point("backup.before-rename")?;
         fs::rename(&self.partial, &self.to).map_err(named(&self.to))?;
         sync(&self.parent).map_err(named(&self.parent))

@@ -71,7 +71,7 @@ fn only_what_is_surely_half_a_backup_is_removed() {
     let second = Target::prepare(&from, &to).expect("what was left is removed");
     assert!(!second.partial.join("half").exists());
     fs::write(second.partial.join(UNFINISHED), "a catalogue").expect("written");
-    second.finish().expect("named");
+    second.finish(&[PathBuf::new()]).expect("named");
     assert!(to.join(CATALOG_FILE).is_file());
 
     let other = dir.path().join("other.partial");
