@@ -24,6 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
 use proto::rpc::Signal;
+use storage::tenant::TenantId;
 use tokio::time::MissedTickBehavior;
 
 use self::batch::Batch;
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// OTLP/HTTP base address
     #[arg(long, env = "CLEW_ENDPOINT", default_value = "http://127.0.0.1:4318")]
     endpoint: String,
+    /// Whose it is, in the header X-Scope-OrgID
+    #[arg(long, env = "CLEW_TENANT", default_value_t)]
+    tenant: TenantId,
     /// Traces a second, 0.1 to 1000
     #[arg(long, default_value = "20", value_parser = parse_rate)]
     rate: f64,
@@ -85,7 +89,7 @@ struct Counts {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let sender = Sender::new(&options.endpoint)?;
+    let sender = Sender::new(&options.endpoint, options.tenant.clone())?;
     sender.probe().await?;
     let counts = Cell::new(Counts::default());
     let outcome = tokio::select! {

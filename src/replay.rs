@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use proto::rpc::Signal;
+use storage::tenant::TenantId;
 use tokio::sync::mpsc;
 
 use self::batch::{Batch, Problem};
@@ -34,6 +35,9 @@ pub(crate) struct Options {
     /// OTLP/HTTP base address
     #[arg(long, env = "CLEW_ENDPOINT", default_value = "http://127.0.0.1:4318")]
     endpoint: String,
+    /// Whose it is, in the header X-Scope-OrgID
+    #[arg(long, env = "CLEW_TENANT", default_value_t)]
+    tenant: TenantId,
     /// Moves all times by one duration, so that the latest in the files is now
     #[arg(long)]
     shift_to_now: bool,
@@ -62,7 +66,7 @@ struct Counts {
 
 /// Exit 1 where a file could not be sent as a whole; the others are sent all the same.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let sender = Sender::new(&options.endpoint)?;
+    let sender = Sender::new(&options.endpoint, options.tenant.clone())?;
     sender.probe().await?;
     let mut failed = 0;
     let shift_ns = if options.shift_to_now { shift_to_now(&options).await } else { 0 };

@@ -10,6 +10,7 @@ use proto::otlp::messages::collector::trace::v1::ExportTraceServiceResponse;
 use proto::rpc::Signal;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use storage::tenant::{TENANT_HEADER, TenantId};
 
 use crate::Failure;
 
@@ -25,6 +26,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) struct Sender {
     client: reqwest::Client,
     endpoint: String,
+    tenant: TenantId,
 }
 
 /// What became of a request that was taken.
@@ -37,8 +39,8 @@ pub(crate) struct Sent {
 }
 
 impl Sender {
-    /// `endpoint` is the base URL, such as `http://127.0.0.1:4318`.
-    pub(crate) fn new(endpoint: &str) -> Result<Self, Failure> {
+    /// `endpoint` is the base URL, such as `http://127.0.0.1:4318`. The default tenant is not named.
+    pub(crate) fn new(endpoint: &str, tenant: TenantId) -> Result<Self, Failure> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         if !endpoint.starts_with("http://") {
             return Err(Failure::Usage(format!("`{endpoint}` is no http:// address")));
@@ -50,15 +52,18 @@ impl Sender {
             .no_proxy()
             .build()
             .map_err(Failure::failed)?;
-        Ok(Self { client, endpoint })
+        Ok(Self { client, endpoint, tenant })
     }
 
     /// Asks once whether OTLP/HTTP is spoken there, by an empty request. The error says how to start it.
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         let hint = "start it with `clew serve` (OTLP/HTTP listens on 127.0.0.1:4318), or name another with --endpoint";
-        let request = self.client.post(self.url(Signal::Traces)).header(CONTENT_TYPE, "application/x-protobuf");
-        match request.body(Bytes::new()).send().await {
+        match self.request(&self.url(Signal::Traces)).body(Bytes::new()).send().await {
             Ok(answer) if answer.status().is_success() || retryable(answer.status()) => Ok(()),
+            Ok(answer) if answer.status() == StatusCode::FORBIDDEN => Err(Failure::failed(format!(
+                "{} takes nothing of the tenant `{}`: is it declared?",
+                self.endpoint, self.tenant
+            ))),
             Ok(answer) => Err(Failure::failed(format!(
                 "{} answers {} to OTLP: is that clew? {hint}",
                 self.endpoint,
@@ -101,8 +106,12 @@ impl Sender {
     }
 
     async fn attempt(&self, url: &str, body: Bytes) -> reqwest::Result<reqwest::Response> {
+        self.request(url).header(CONTENT_ENCODING, "gzip").body(body).send().await
+    }
+
+    fn request(&self, url: &str) -> reqwest::RequestBuilder {
         let request = self.client.post(url).header(CONTENT_TYPE, "application/x-protobuf");
-        request.header(CONTENT_ENCODING, "gzip").body(body).send().await
+        if self.tenant.is_default() { request } else { request.header(TENANT_HEADER, self.tenant.as_str()) }
     }
 
     fn url(&self, signal: Signal) -> String {
@@ -159,7 +168,7 @@ mod tests {
 
     #[test]
     fn only_http_endpoints_are_taken() {
-        assert!(Sender::new("127.0.0.1:4318").is_err());
-        assert!(Sender::new("http://127.0.0.1:4318/").is_ok());
+        assert!(Sender::new("127.0.0.1:4318", TenantId::default()).is_err());
+        assert!(Sender::new("http://127.0.0.1:4318/", TenantId::default()).is_ok());
     }
 }
