@@ -55,6 +55,8 @@ class Failure extends Error {
   }
 }
 
+const TENANTS = ['default', 'acme'];
+
 function answer(url: URL, request: IncomingMessage, response: ServerResponse, shop: Shop, body: string): void {
   const path = url.pathname.slice('/api/v1'.length);
   try {
@@ -143,6 +145,8 @@ function route(path: string, query: URLSearchParams, shop: Shop, body: string): 
     }
     case 'tags':
       return parts.length === 1 ? tagKeys(shop, query) : tagValues(shop, parts[1] ?? '', query);
+    case 'tenants':
+      return { tenants: TENANTS.map((id) => ({ id, default: id === 'default' })), current: query.get('tenant') ?? 'default' };
     case 'status':
       return {
         version: '0.1.0-mock',

@@ -2,10 +2,11 @@
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
-import { Redirect, Route, Switch, useSearch } from 'wouter';
+import { Redirect, Route, Router, Switch, useSearch, type AroundNavHandler } from 'wouter';
 import { ApiError } from './api/client';
 import { I18nProvider, useT } from './i18n';
 import { RangeProvider } from './lib/range-context';
+import { withTenant } from './lib/tenant';
 import { paths, serviceOf, tracePath } from './routes';
 import { Boundary } from './shell/Boundary';
 import { Shell } from './shell/Shell';
@@ -34,31 +35,37 @@ const client = new QueryClient({
   },
 });
 
+const navigateWithin: AroundNavHandler = (navigate, to, options) => navigate(withTenant(to), options);
+
 export function App() {
   return (
     <QueryClientProvider client={client}>
       <I18nProvider>
-        <RangeProvider>
-          <Shell>
-            <Boundary>
-              <Suspense fallback={<Loading />}>
-                <Switch>
-                  <Route path={paths.traces} component={TracesPage} />
-                  <Route path={paths.trace}>{({ id }) => <TracePage key={id} id={id} />}</Route>
-                  <Route path={paths.jaegerTrace}>{({ id }) => <Redirect to={tracePath(id)} replace />}</Route>
-                  <Route path={paths.logs} component={LogsPage} />
-                  <Route path={paths.map} component={MapPage} />
-                  <Route path={paths.services} component={ServicesPage} />
-                  <Route path={paths.service}>{({ id }) => <ServicePage key={id} id={serviceOf(window.location.pathname) ?? id} />}</Route>
-                  <Route path={paths.governance} component={GovernancePage} />
-                  <Route path={paths.sql} component={SqlPage} />
-                  <Route path="/" component={Home} />
-                  <Route component={Missing} />
-                </Switch>
-              </Suspense>
-            </Boundary>
-          </Shell>
-        </RangeProvider>
+        <Router hrefs={(href) => withTenant(href)} aroundNav={navigateWithin}>
+          <RangeProvider>
+            <Shell>
+              <Boundary>
+                <Suspense fallback={<Loading />}>
+                  <Switch>
+                    <Route path={paths.traces} component={TracesPage} />
+                    <Route path={paths.trace}>{({ id }) => <TracePage key={id} id={id} />}</Route>
+                    <Route path={paths.jaegerTrace}>{({ id }) => <Redirect to={tracePath(id)} replace />}</Route>
+                    <Route path={paths.logs} component={LogsPage} />
+                    <Route path={paths.map} component={MapPage} />
+                    <Route path={paths.services} component={ServicesPage} />
+                    <Route path={paths.service}>
+                      {({ id }) => <ServicePage key={id} id={serviceOf(window.location.pathname) ?? id} />}
+                    </Route>
+                    <Route path={paths.governance} component={GovernancePage} />
+                    <Route path={paths.sql} component={SqlPage} />
+                    <Route path="/" component={Home} />
+                    <Route component={Missing} />
+                  </Switch>
+                </Suspense>
+              </Boundary>
+            </Shell>
+          </RangeProvider>
+        </Router>
       </I18nProvider>
     </QueryClientProvider>
   );

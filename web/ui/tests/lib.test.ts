@@ -9,6 +9,7 @@ import { keyReader } from '../src/lib/keys.ts';
 import { pageLink } from '../src/lib/links.ts';
 import { fixedWindow, indexAt, linear, linearTicks, log, logTicks } from '../src/lib/scale.ts';
 import { fromMs, parseInstant, resolveRange, timeTicks, toLink, toMs } from '../src/lib/time.ts';
+import { tenantOf, withTenant } from '../src/lib/tenant.ts';
 import { flag, formatState, interval, nameSet, natural, oneOf, parseState, text, timeCodec } from '../src/lib/url-state.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
@@ -161,5 +162,23 @@ describe('messages', () => {
     expect(message('{n} {n|span|spans}', { n: 0 }, String)).toBe('0 spans');
     expect(message('Last {n|hour|{n} hours}', { n: 3 }, String)).toBe('Last 3 hours');
     expect(message('of {name}: {missing}', { name: '{n}' }, String)).toBe('of {n}: ');
+  });
+});
+
+describe('tenant', () => {
+  it('is what the address names', () => {
+    expect(tenantOf('?q=a&tenant=acme')).toBe('acme');
+    for (const none of ['', '?q=tenant', '?tenant=']) expect(tenantOf(none), none).toBeNull();
+  });
+  it('goes along with every link, once', () => {
+    expect(withTenant('/traces', 'acme')).toBe('/traces?tenant=acme');
+    expect(withTenant('/logs?q=a%20b', 'acme')).toBe('/logs?q=a%20b&tenant=acme');
+    expect(withTenant('', 'acme')).toBe('?tenant=acme');
+    const once = withTenant('/logs?q=1', 'acme');
+    expect(withTenant(once, 'acme')).toBe(once);
+    expect(withTenant('/traces?tenant=other', 'acme')).toBe('/traces?tenant=other');
+  });
+  it('is not in links of the default tenant', () => {
+    for (const link of ['', '/traces', '/logs?q=1']) expect(withTenant(link, null)).toBe(link);
   });
 });

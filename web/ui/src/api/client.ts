@@ -1,5 +1,7 @@
 // The one place that speaks HTTP.
 
+import { withTenant } from '../lib/tenant';
+
 const BASE = '/api/v1';
 
 export class ApiError extends Error {
@@ -23,7 +25,7 @@ export function address(path: string, params: Params = {}): string {
     if (value !== null && value !== undefined && value !== '') query.set(key, String(value));
   }
   const text = query.toString();
-  return `${BASE}${path}${text === '' ? '' : `?${text}`}`;
+  return withTenant(`${BASE}${path}${text === '' ? '' : `?${text}`}`);
 }
 
 export async function get<T>(path: string, params: Params, signal?: AbortSignal): Promise<T> {

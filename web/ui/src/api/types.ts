@@ -388,6 +388,11 @@ export interface SqlAnswer {
   notes?: Notes;
 }
 
+export interface TenantList {
+  tenants: { id: string; default: boolean }[];
+  current: string;
+}
+
 export interface Status {
   version: string;
   data_dir: string;

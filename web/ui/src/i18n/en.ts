@@ -18,6 +18,7 @@ export const en = {
   'bar.language': '中文',
   'bar.language.title': 'Switch to Chinese',
   'bar.help': 'Keyboard shortcuts',
+  'bar.tenant': 'Tenant',
   'bar.refresh': 'Refresh',
   'bar.auto': 'Refresh automatically',
   'bar.auto.off': 'Off',

@@ -19,6 +19,7 @@ export const zh: Record<Key, string> = {
   'bar.language': 'EN',
   'bar.language.title': '切换到英文',
   'bar.help': '键盘快捷键',
+  'bar.tenant': '租户',
   'bar.refresh': '刷新',
   'bar.auto': '自动刷新',
   'bar.auto.off': '关闭',

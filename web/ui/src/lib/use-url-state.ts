@@ -2,6 +2,7 @@
 
 import { useCallback, useMemo } from 'react';
 import { useLocation, useSearch } from 'wouter';
+import { withTenant } from './tenant';
 import { formatState, parseState, type Codec } from './url-state';
 
 export type Patch<S> = (change: Partial<S>, options?: { replace?: boolean }) => void;
@@ -15,7 +16,7 @@ export function useUrlState<S extends object>(codec: Codec<S>): readonly [S, Pat
     (change, options) => {
       // The address bar, not the render: two patches in one event must not undo each other.
       const current = parseState(codec, window.location.search);
-      const next = formatState(codec, { ...current, ...change });
+      const next = withTenant(formatState(codec, { ...current, ...change }));
       if (next !== window.location.search) navigate(window.location.pathname + next, { replace: options?.replace ?? false });
     },
     [codec, navigate],

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { get } from '../api/client';
 import type { Status } from '../api/types';
 import { useT } from '../i18n';
+import { tenant } from '../lib/tenant';
 import { Copy } from '../ui/Copy';
 import styles from './parts.module.css';
 
@@ -43,6 +44,7 @@ function HowTo() {
   const status = useQuery({ queryKey: ['status'], queryFn: ({ signal }) => get<Status>('/status', {}, signal), staleTime: 10_000 });
   const grpc = reachable(status.data?.otlp_grpc ?? '');
   const http = reachable(status.data?.otlp_http ?? '');
+  const header = tenant === null ? '' : `\nexport OTEL_EXPORTER_OTLP_HEADERS=X-Scope-OrgID=${tenant}`;
   return (
     <section className={styles['howTo']}>
       <h3>{t('empty.how')}</h3>
@@ -55,11 +57,11 @@ function HowTo() {
       {http !== '' && (
         <>
           <p>{t('empty.sdk')}</p>
-          <Snippet text={`export OTEL_EXPORTER_OTLP_ENDPOINT=http://${http}\nexport OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`} />
+          <Snippet text={`export OTEL_EXPORTER_OTLP_ENDPOINT=http://${http}\nexport OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf${header}`} />
         </>
       )}
       <p>{t('empty.demo')}</p>
-      <Snippet text="clew demo" />
+      <Snippet text={`clew demo${tenant === null ? '' : ` --tenant ${tenant}`}`} />
     </section>
   );
 }

@@ -1,4 +1,4 @@
-// The bar of a page: its title, its own controls, then time range, refresh, language, theme and help.
+// The bar of a page: its title, its own controls, then time range, refresh, tenant, language, theme and help.
 
 import { use, useEffect, type ReactNode } from 'react';
 import { useI18n } from '../i18n';
@@ -9,6 +9,7 @@ import { Icon, type IconName } from '../ui/Icon';
 import { Popover } from '../ui/Popover';
 import { HelpContext } from './help-context';
 import styles from './shell.module.css';
+import { TenantSelect } from './TenantSelect';
 import { TimePicker } from './TimePicker';
 
 interface BarProps {
@@ -36,6 +37,7 @@ export function Bar({ title, heading, withTime = false, busy = false, children }
       <div className={styles['barMiddle']}>{children}</div>
       {withTime && <TimePicker />}
       {withTime && <Refresh busy={busy} />}
+      <TenantSelect />
       <span className={styles['barGap']} />
       <Button
         weight="quiet"
