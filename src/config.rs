@@ -112,15 +112,11 @@ impl Options {
     /// Fills in the file, then the defaults.
     pub(crate) fn resolve(self) -> Result<Config, Failure> {
         let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
-        let rules = rules::rules(&file.span_name, &file.outcome).map_err(|error| {
-            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
-        })?;
-        let retain = retain::rules(&file.retain).map_err(|error| {
-            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
-        })?;
-        let (thresholds, layers) = findings::findings(&file.findings).map_err(|error| {
-            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
-        })?;
+        let path = self.config.as_deref().unwrap_or(Path::new(""));
+        let wrong = |error: String| Failure::Usage(format!("{}: {error}", path.display()));
+        let rules = rules::rules(&file.span_name, &file.outcome).map_err(wrong)?;
+        let retain = retain::rules(&file.retain).map_err(wrong)?;
+        let (thresholds, layers) = findings::findings(&file.findings).map_err(wrong)?;
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let retention = Retention {
             age: self.retention.or(file.retention),
@@ -129,9 +125,7 @@ impl Options {
         };
         let (catalog, store) = (self.catalog.or(file.catalog), self.store.or(file.store));
         let tenants = tenants::tenants(&file.tenants, &retention, catalog.is_some(), store.as_deref());
-        let tenants = tenants.map_err(|error| {
-            Failure::Usage(format!("{}: {error}", self.config.as_deref().unwrap_or(Path::new("")).display()))
-        })?;
+        let tenants = tenants.map_err(wrong)?;
         Ok(Config {
             data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| "clew-data".into()),
             catalog,

@@ -131,7 +131,8 @@ pub struct Settings {
     /// Counts calls by the minute. None: nothing is counted, and a lake that others count in must not be
     /// written to.
     pub summarise: Option<Arc<dyn Summarise>>,
-    /// A merge holds a permit: stores of one process that share it merge one after the other.
+    /// A merge, or the thinning of a group, holds a permit: stores of one process that share it do so one after the
+    /// other.
     pub merging: Arc<Semaphore>,
     pub clock: Clock,
 }

@@ -78,6 +78,8 @@ impl Store {
         left: &mut HashSet<i64>,
     ) -> Result<(), WriteError> {
         loop {
+            // The semaphore is never closed.
+            let _turn = self.settings.merging.acquire().await.ok();
             let of_age = self.of_age(number, rule, table, left);
             if of_age.is_empty() || *self.closed.borrow() {
                 return Ok(());
