@@ -1,7 +1,7 @@
 // What the browser is pointed at: a running server, the binary started here, or the development mock.
 
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,7 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 /**
  * @returns {Promise<{url: string, kind: 'running'|'clew'|'mock', stop: () => Promise<void>}>}
  * CLEW_URL: use that server. CLEW_BIN: start it with a fresh data folder, and `demo` against it. Neither: the mock.
+ * CLEW_TENANT with CLEW_BIN: declares that tenant, and the demo is its.
  */
 export async function start(env) {
   if (env.CLEW_URL) return { url: env.CLEW_URL.replace(/\/$/, ''), kind: 'running', stop: async () => {} };
@@ -21,7 +22,11 @@ export async function start(env) {
 async function startClew(bin, env) {
   const data = await mkdtemp(join(tmpdir(), 'clew-browser-'));
   const any = '127.0.0.1:0';
-  const server = spawn(bin, ['serve', '--data-dir', data, '--http', any, '--otlp-grpc', any, '--otlp-http', any], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const config = join(data, 'clew.toml');
+  await writeFile(config, env.CLEW_TENANT ? `[tenants.${env.CLEW_TENANT}]\n` : '');
+  const ports = ['--http', any, '--otlp-grpc', any, '--otlp-http', any];
+  const { CLEW_TENANT: _, ...own } = env;
+  const server = spawn(bin, ['serve', '--data-dir', data, '--config', config, ...ports], { stdio: ['ignore', 'pipe', 'inherit'], env: own });
   const children = [server];
   const stop = async () => {
     for (const child of children.reverse()) await end(child);
@@ -30,7 +35,7 @@ async function startClew(bin, env) {
   try {
     const { http, otlp_http: otlp } = await listening(server);
     const rate = env.CLEW_DEMO_RATE ? ['--rate', env.CLEW_DEMO_RATE] : [];
-    children.push(spawn(bin, ['demo', '--endpoint', withScheme(otlp), ...rate], { stdio: ['ignore', 'ignore', 'inherit'] }));
+    children.push(spawn(bin, ['demo', '--endpoint', withScheme(otlp), ...rate], { stdio: ['ignore', 'ignore', 'inherit'], env }));
     return { url: withScheme(http), kind: 'clew', stop };
   } catch (error) {
     await stop();
