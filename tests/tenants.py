@@ -64,6 +64,7 @@ def main():
         report.case('a backup has all of them, and check looks at each', backup, clew)
         report.case('a tenant that is declared no more, and again', taken_away, clew)
         report.case('damage is told of the tenant that it is in', damaged, clew)
+    report.case('segments elsewhere: beside each other, so that no sweep takes another\'s', elsewhere)
     report.finish()
 
 
@@ -449,6 +450,31 @@ def damaged(clew):
     assert f'{clew.data} is whole' in done.stdout and 'tenants/acme is whole' in done.stdout, done.stdout
     done = run(['backup', '--data-dir', clew.data, '--to', clew.root / 'damaged'])
     assert done.returncode == 1 and 'tenants/umbrella' in done.stderr and not (clew.root / 'damaged').exists(), done.stderr
+
+
+def elsewhere():
+    with Clew() as clew:
+        clew.kill()
+        store = f'file://{clew.root}/lake'
+        declare(clew, CONFIG)
+        clew.options += ('--store', store)
+        clew.start('sweep=1,grace=1')
+        send_all(clew)
+        flush_all(clew)
+        time.sleep(4)  # some sweeps
+        for tenant in TENANTS:
+            assert spans_of(clew, tenant) == 2, tenant
+            place = clew.root / (f'lake-tenants/{tenant}' if tenant else 'lake')
+            assert len(list(place.rglob('*.parquet'))) >= 2, place
+        assert clew.stop() == 0
+        done = run(['check', '--data-dir', clew.data, '--store', store])
+        assert done.returncode == 0 and done.stdout.count(' is whole') == 3, done.stdout + done.stderr
+        to = clew.root / 'copy'
+        done = run(['backup', '--data-dir', clew.data, '--store', store, '--to', to])
+        assert done.returncode == 0, done.stderr
+        clew.options = clew.options[:2]
+        with Clew(*clew.options, data=to) as copy:
+            assert [spans_of(copy, tenant) for tenant in TENANTS] == [2, 2, 2]
 
 
 if __name__ == '__main__':
