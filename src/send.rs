@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use proto::Message;
 use proto::otlp::messages::collector::trace::v1::ExportTraceServiceResponse;
-use proto::rpc::Signal;
+use proto::rpc::{Signal, TENANT_HEADER};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use storage::tenant::{TENANT_HEADER, TenantId};
+use storage::tenant::TenantId;
 
 use crate::Failure;
 

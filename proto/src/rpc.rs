@@ -10,6 +10,10 @@ use crate::otlp::messages::collector::logs::v1::{ExportLogsPartialSuccess, Expor
 use crate::otlp::messages::collector::metrics::v1::{ExportMetricsPartialSuccess, ExportMetricsServiceResponse};
 use crate::otlp::messages::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 
+/// What a request names its tenant with: a header of HTTP, metadata of gRPC. The name is Loki's, Tempo's and
+/// Mimir's, so that what sends to them can send here.
+pub const TENANT_HEADER: &str = "x-scope-orgid";
+
 /// What a request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signal {

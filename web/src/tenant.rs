@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
-use storage::tenant::{TENANT_HEADER, TenantError, Tenants};
+use proto::rpc::TENANT_HEADER;
+use storage::tenant::{TenantError, Tenants};
 use tower::ServiceExt;
 
 use crate::error::{ApiError, Code};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use proto::otlp::json;
-use proto::rpc::Outcome;
+use proto::rpc::{Outcome, TENANT_HEADER};
 use storage::store::{AppendError, Appended, Request, Rows, Signal, Store};
-use storage::tenant::{TENANT_HEADER, Tenants};
+use storage::tenant::Tenants;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::admission::{Budget, Share};

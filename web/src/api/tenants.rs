@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use proto::rpc::TENANT_HEADER;
 use query::Engine;
 use serde::Serialize;
-use storage::tenant::{TENANT_HEADER, TenantId};
+use storage::tenant::TenantId;
 use utoipa::ToSchema;
 
 use crate::error::{ApiError, ErrorBody};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::StatusCode;
+use proto::rpc::TENANT_HEADER;
 use query::{Engine, Limits};
 use serde_json::json;
-use storage::tenant::{TENANT_HEADER, Tenants};
+use storage::tenant::Tenants;
 
 use super::world::{Answer, TRACE, World, request};
 use crate::router::OWN;

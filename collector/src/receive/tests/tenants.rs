@@ -2,8 +2,7 @@
 
 use prost::Message;
 use proto::otlp::messages::collector::trace::v1::trace_service_client::TraceServiceClient;
-use proto::rpc::{Code, Status};
-use storage::tenant::TENANT_HEADER;
+use proto::rpc::{Code, Status, TENANT_HEADER};
 
 use super::http::{PROTOBUF, Reply, send};
 use super::*;
