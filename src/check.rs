@@ -40,7 +40,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 async fn one(options: &Options, tenant: &TenantId) -> Result<(), String> {
     let directory = tenants::directory(&options.data_dir, tenant);
     let settings = Settings {
-        catalog: options.catalog.clone(),
+        catalog: tenants::catalog(options.catalog.as_ref(), tenant)?,
         store: tenants::place(options.store.as_deref(), tenant)?,
         ..Settings::new(&directory)
     };

@@ -124,7 +124,7 @@ impl Options {
             rules: retain,
         };
         let (catalog, store) = (self.catalog.or(file.catalog), self.store.or(file.store));
-        let tenants = tenants::tenants(&file.tenants, &retention, catalog.is_some(), store.as_deref());
+        let tenants = tenants::tenants(&file.tenants, &retention, catalog.as_ref(), store.as_deref());
         let tenants = tenants.map_err(wrong)?;
         Ok(Config {
             data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(|| "clew-data".into()),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use collector::OtlpDecoder;
 use futures::future::try_join_all;
+use storage::catalog::PostgresUrl;
 use storage::retention::Retention;
 use storage::store::{OpenError, Settings, Store, WriteError};
 use storage::tenant::{TenantId, Tenants};
@@ -35,7 +36,7 @@ pub(crate) async fn open(config: &Config) -> Result<Tenants<Arc<Store>>, Failure
         let plain = Settings::new(directory(&config.data_dir, &id));
         let settings = Settings {
             retention: retention.clone(),
-            catalog: config.catalog.clone(),
+            catalog: catalog(config.catalog.as_ref(), &id).map_err(Failure::Usage)?,
             store: place(config.store.as_deref(), &id).map_err(Failure::Usage)?,
             cache_bytes: config.cache_bytes / count as u64,
             flush_bytes: (plain.flush_bytes / count).max(LEAST_FLUSH),
@@ -95,6 +96,11 @@ pub(crate) fn place(store: Option<&str>, id: &TenantId) -> Result<Option<String>
         }
         _ => Err(format!("`{store}` has no room beside it for tenants: name a folder in it, such as {trimmed}/prefix")),
     }
+}
+
+/// Where a tenant's catalogue is, when not in its directory: a schema of its own in the same database.
+pub(crate) fn catalog(shared: Option<&PostgresUrl>, id: &TenantId) -> Result<Option<PostgresUrl>, String> {
+    shared.map(|url| if id.is_default() { Ok(url.clone()) } else { url.of_tenant(id) }).transpose()
 }
 
 /// Tenants that have a directory, declared or not, in order of their ids.

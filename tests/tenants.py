@@ -79,7 +79,7 @@ def named(tenant):
 
 def wrong_config():
     for text, options, says in (('[tenants.default]', [], 'name none'), ('[tenants."../x"]', [], 'no id of a tenant'),
-                                ('[tenants.a]', ['--catalog', 'postgres://h/db'], 'shared catalogue'),
+                                (f'[tenants.{"x" * 60}]', ['--catalog', 'postgres://h/db'], 'too long for a schema'),
                                 ('[tenants.a]', ['--store', 's3://bucket'], 's3://bucket/prefix')):
         clew = Clew()
         config = clew.root / 'clew.toml'

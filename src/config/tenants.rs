@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use storage::catalog::PostgresUrl;
 use storage::retention::Retention;
 use storage::tenant::TenantId;
 
@@ -28,12 +29,9 @@ struct Age(Option<Duration>);
 pub(super) fn tenants(
     parts: &BTreeMap<String, TenantPart>,
     top: &Retention,
-    shares_catalog: bool,
+    catalog: Option<&PostgresUrl>,
     store: Option<&str>,
 ) -> Result<BTreeMap<TenantId, Retention>, String> {
-    if !parts.is_empty() && shares_catalog {
-        return Err(NO_SHARED_CATALOG.to_owned());
-    }
     let named = parts.iter().map(|(name, part)| {
         let wrong = |error: &dyn std::fmt::Display| format!("[tenants.{name}]: {error}");
         let id: TenantId = name.parse().map_err(|error| wrong(&error))?;
@@ -41,6 +39,7 @@ pub(super) fn tenants(
             return Err(wrong(&"that is the tenant of requests that name none; its rules stand at the top level"));
         }
         crate::tenants::place(store, &id).map_err(|error| wrong(&error))?;
+        crate::tenants::catalog(catalog, &id).map_err(|error| wrong(&error))?;
         let own = part.retention.is_some() || part.max_bytes.is_some() || !part.retain.is_empty();
         let rules = retain::rules(&part.retain).map_err(|error| wrong(&error))?;
         let own =
@@ -49,9 +48,6 @@ pub(super) fn tenants(
     });
     named.collect()
 }
-
-const NO_SHARED_CATALOG: &str = "[tenants]: there are no tenants over a shared catalogue (`catalog`): its tables are \
-     those of one lake. Give tenants a process without --catalog, or each of them a process and a database of its own";
 
 fn age<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Age>, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
@@ -73,9 +69,10 @@ mod tests {
         Retention { age: Some(Duration::from_secs(60)), most_bytes: Some(1), rules: Vec::new() }
     }
 
-    fn parse(text: &str, shares_catalog: bool, store: Option<&str>) -> Result<BTreeMap<TenantId, Retention>, String> {
+    fn parse(text: &str, store: Option<&str>) -> Result<BTreeMap<TenantId, Retention>, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-        tenants(&file.tenants, &top(), shares_catalog, store)
+        let catalog: PostgresUrl = "postgres://host/db".parse().expect("a URL");
+        tenants(&file.tenants, &top(), Some(&catalog), store)
     }
 
     #[test]
@@ -83,7 +80,6 @@ mod tests {
         let found = parse(
             "[tenants.plain]\n[tenants.short]\nretention = \"1h\"\n[tenants.all]\nretention = \"forever\"\n\
              [tenants.thin]\nmax-bytes = \"1GiB\"\n[[tenants.thin.retain]]\nafter = \"1d\"\ndrop = true\n",
-            false,
             None,
         );
         let found = found.expect("four tenants");
@@ -104,13 +100,13 @@ mod tests {
             ("[tenants.a]\nretention = \"never\"", "no duration"),
             ("[[tenants.a.retain]]\nafter = \"1d\"", "[tenants.a]: [[retain]] number 1"),
         ] {
-            let error = parse(text, false, None).expect_err(text);
+            let error = parse(text, None).expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
         }
-        let shared = parse("[tenants.a]", true, None).expect_err("a shared catalogue");
-        assert!(shared.contains("shared catalogue"), "{shared}");
-        let root = parse("[tenants.a]", false, Some("s3://bucket")).expect_err("no prefix");
+        let root = parse("[tenants.a]", Some("s3://bucket")).expect_err("no prefix");
         assert!(root.contains("s3://bucket/prefix"), "{root}");
-        assert!(parse("[tenants]", true, Some("s3://bucket")).is_ok(), "none are declared");
+        assert!(parse("[tenants]", Some("s3://bucket")).is_ok(), "none are declared");
+        let long = format!("[tenants.{}]", "x".repeat(64));
+        assert!(parse(&long, None).expect_err("too long").contains("too long for a schema"));
     }
 }

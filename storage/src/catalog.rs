@@ -171,6 +171,11 @@ impl Catalog {
         wanted: &[(Table, SchemaRef)],
     ) -> Result<Self, CatalogError> {
         let mut connection = db::connect(&source).await?;
+        if let Source::Postgres { url, .. } = &source
+            && let Some(schema) = url.schema()
+        {
+            within(postgres::create_schema(&mut connection, schema)).await?;
+        }
         let session = random();
         let fields = within(async {
             open::prepare(&mut connection, data_path, source.is_shared(), clock.now(), wanted).await?;

@@ -4,10 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What a request names its tenant with: a header of HTTP, metadata of gRPC. The name is Loki's, Tempo's and
-/// Mimir's, so that what sends to them can send here.
-pub const TENANT_HEADER: &str = "x-scope-orgid";
-
 /// Whose data it is: `a-z`, `0-9`, `-` and `_`, at most 64 characters, the first a letter or a digit. So it is a
 /// directory's name as it stands, and never one that leads elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

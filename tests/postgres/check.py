@@ -37,6 +37,7 @@ def main():
         must_fail(report, 'loss of the answer to a commit', lost_answers, cluster.create('lost1'), chance, 'bug.skip-settle=on')
         report.case('a commit whose answer is lost counts once', lost_answers, cluster.create('lost2'), chance)
         database_stops(report, cluster, chance)
+        report.case('tenants have a schema each, for several processes', tenants, cluster)
         report.case('a database that never answers ends the start with a sentence', never_answers)
         report.case('what would lose sight of rows is refused', refused, cluster)
     report.finish()
@@ -323,6 +324,44 @@ def whole(clew, ledger):
     clew.kill()
     clew.start()
     ledger.totals(clew)
+
+
+def tenants(cluster):
+    """Two processes, three tenants: rows of a tenant are its own in both."""
+    url, names = cluster.create('tenants'), (None, 'acme', 'acme-eu')
+    with tempfile.TemporaryDirectory(prefix='clew-lake-') as lake:
+        both = [of(url, f'{lake}/lake') for _ in range(2)]
+        try:
+            for clew in both:
+                config = clew.root / 'clew.toml'
+                config.write_text('[tenants.acme]\n[tenants.acme-eu]\n')
+                clew.options += ('--config', str(config))
+                clew.start()
+            trace = otlp.trace_id()
+            for number, clew in enumerate(both):
+                for name in names:
+                    document = otlp.traces([otlp.span(trace, f'op-{number}-{name}', time.time_ns())])
+                    http.post(f'{clew.otlp_http}/v1/traces', document, headers=of_tenant(name)).expect(200)
+                    http.post(f'{clew.http}/api/v1/flush', b'', headers=of_tenant(name)).expect(200)
+
+            def own_alone():
+                for clew in both:
+                    for name in names:
+                        answer = http.get(f'{clew.http}/api/v1/traces/{trace}', headers=of_tenant(name)).expect(200).json()
+                        found = sorted(span['name'] for span in answer['spans'])
+                        assert found == [f'op-0-{name}', f'op-1-{name}'], (name, found)
+            eventually(own_alone)
+            schemas = cluster.sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'clew_tenant%' ORDER BY 1", 'tenants')
+            assert schemas == ['clew_tenant_acme', 'clew_tenant_acme-eu'], schemas
+            checked(both, url, f'{lake}/lake')
+            eventually(own_alone)
+        finally:
+            for clew in both:
+                clew.__exit__()
+
+
+def of_tenant(name):
+    return {'X-Scope-OrgID': name} if name else {}
 
 
 def never_answers():

@@ -12,6 +12,7 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::{CatalogError, postgres, sqlite};
+use crate::tenant::TenantId;
 
 pub(super) type Db = sqlx::Any;
 pub(super) type Connection = sqlx::AnyConnection;
@@ -46,6 +47,8 @@ impl Source {
 pub struct PostgresUrl {
     secret: String,
     shown: String,
+    /// Made when it is not there. None: the one that the URL leads to.
+    schema: Option<String>,
 }
 
 impl FromStr for PostgresUrl {
@@ -64,7 +67,7 @@ impl FromStr for PostgresUrl {
         url.set_fragment(None);
         // An error means that there is no host, and so no password either.
         let _ = url.set_password(None);
-        Ok(Self { secret: text.to_owned(), shown: url.to_string() })
+        Ok(Self { secret: text.to_owned(), shown: url.to_string(), schema: None })
     }
 }
 
@@ -87,8 +90,32 @@ impl fmt::Debug for PostgresUrl {
 }
 
 impl PostgresUrl {
+    /// Longest name of a schema, bytes: PostgreSQL cuts what is longer, so that two would be one.
+    const LONGEST_SCHEMA: usize = 63;
+
+    /// The same database, in a schema of a tenant, which is made when it is not there.
+    pub fn of_tenant(&self, tenant: &TenantId) -> Result<Self, String> {
+        let schema = format!("clew_tenant_{tenant}");
+        if schema.len() > Self::LONGEST_SCHEMA {
+            return Err(format!(
+                "`{schema}` is too long for a schema of PostgreSQL: it may have {} characters",
+                Self::LONGEST_SCHEMA
+            ));
+        }
+        let options: AnyConnectOptions = self.secret.parse().map_err(|_| format!("{self} is no URL"))?;
+        let mut url = options.database_url;
+        // Where there are options already, the last one counts. An id has nothing that would end the quotes.
+        url.query_pairs_mut().append_pair("options", &format!("-csearch_path=\"{schema}\""));
+        let shown = format!("{} (schema {schema})", self.shown);
+        Ok(Self { secret: url.into(), shown, schema: Some(schema) })
+    }
+
     pub(super) fn secret(&self) -> &str {
         &self.secret
+    }
+
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
     }
 }
 
@@ -211,6 +238,13 @@ mod tests {
             }
             assert_eq!(url.secret(), text);
         }
+        let url: PostgresUrl = "postgres://clew:s3cret@host/lake?options=-csearch_path%3Dmine".parse().expect("a URL");
+        let acme = url.of_tenant(&"acme-eu".parse().expect("an id")).expect("short");
+        let shown = format!("{acme} {acme:?}");
+        assert!(!shown.contains("s3cret") && shown.contains("clew_tenant_acme-eu"), "{shown}");
+        assert!(acme.secret().starts_with(url.secret()) && acme.secret().contains("clew_tenant_acme-eu"));
+        let longest = |length: usize| url.of_tenant(&"x".repeat(length).parse().expect("an id")).is_ok();
+        assert!(longest(51) && !longest(52));
         for wrong in
             ["mysql://clew:s3cret@host/db", "clew:s3cret@host", "postgres//s3cret", "s3cret", "postgres://a:s3cret@[/x"]
         {

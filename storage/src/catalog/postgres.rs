@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgDatabaseError;
 
 use super::CatalogError;
@@ -37,6 +38,23 @@ pub(super) async fn connect(url: &PostgresUrl) -> Result<Connection, CatalogErro
     };
     let late = |_| CatalogError::Disk(format!("{url} does not answer"));
     tokio::time::timeout(CONNECT_LIMIT, connect).await.map_err(late)?
+}
+
+/// Makes a schema when it is not there. Its name has none but `a-z`, `0-9`, `-` and `_`.
+pub(super) async fn create_schema(connection: &mut Connection, name: &str) -> Result<(), CatalogError> {
+    // Whoever may not make schemas may use one that an operator made.
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1::text")
+        .bind(name)
+        .fetch_one(&mut *connection)
+        .await?;
+    if known > 0 {
+        return Ok(());
+    }
+    // One transaction; of processes that start at once, one makes it.
+    let create =
+        format!("SELECT pg_advisory_xact_lock(hashtext('clew schemas')); CREATE SCHEMA IF NOT EXISTS \"{name}\"");
+    sqlx::raw_sql(AssertSqlSafe(create)).execute(connection).await?;
+    Ok(())
 }
 
 pub(super) async fn uuid(connection: &mut Connection) -> Result<String, CatalogError> {
