@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::sync::{Mutex, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
 
 use self::sender::{Protocol, Sender, Target};
 use crate::Failure;
@@ -29,11 +30,16 @@ pub struct Options {
     #[arg(long, default_value_t = 8)]
     senders: usize,
     /// Rows a second, whatever the receiver does (open loop) [default: as fast as they are taken]
-    #[arg(long)]
+    #[arg(long, value_parser = rate)]
     rate: Option<f64>,
     /// Header of every request, such as X-Scope-OrgID=bench (repeatable)
     #[arg(long = "header", value_parser = header)]
     headers: Vec<(String, String)>,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| format!("`{text}` is no rate: write rows a second, such as 50000"))
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -113,15 +119,16 @@ pub(crate) async fn send(
     let (queue, reader) = read(dir, part)?;
     let queue = Arc::new(Mutex::new(queue));
     let start = Instant::now();
-    let mut running = Vec::new();
+    // Where one fails the others stop: they would disturb what is measured next.
+    let mut running = JoinSet::new();
     for _ in 0..senders.max(1) {
-        running.push(tokio::spawn(one_sender(queue.clone(), Sender::new(target.clone())?, pace, start)));
+        running.spawn(one_sender(queue.clone(), Sender::new(target.clone())?, pace, start));
     }
     // When all senders have failed, the reader finds nobody listening.
     drop(queue);
     let mut all = Sent::default();
-    for sender in running {
-        let sent = sender.await.map_err(Failure::new)??;
+    while let Some(sender) = running.join_next().await {
+        let sent = sender.map_err(Failure::new)??;
         all.rows += sent.rows;
         all.retries += sent.retries;
         all.acks.extend(sent.acks);
@@ -155,7 +162,7 @@ async fn one_sender(
     }
 }
 
-type Reading = tokio::task::JoinHandle<Result<(), Failure>>;
+type Reading = JoinHandle<Result<(), Failure>>;
 
 /// Reads on a thread of its own, so that memory is bounded whatever the size of the file.
 fn read(dir: &Path, part: Range<u64>) -> Result<(mpsc::Receiver<Due>, Reading), Failure> {

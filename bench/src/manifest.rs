@@ -178,6 +178,13 @@ pub(crate) struct Window {
     pub(crate) to_ns: u64,
 }
 
+impl Window {
+    /// It begins so many seconds earlier, when there was nothing: the same answer, but none that a cache has.
+    pub(crate) fn earlier(self, seconds: u64) -> Self {
+        Self { from_ns: self.from_ns.saturating_sub(seconds * 1_000_000_000), ..self }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

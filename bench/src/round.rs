@@ -66,6 +66,8 @@ pub(crate) async fn round(system: &System, data: &Data, settings: &Settings) -> 
 async fn steps(system: &System, data: &Data, settings: &Settings, round: &mut Round) -> Result<(), Failure> {
     let manifest = &data.manifest;
     let window = manifest.window();
+    empty(system, manifest).await?;
+    system.flush().await?;
     let before = system.totals(manifest.signal, window).await?;
     let stored = system.stored().await?;
     progress(system, "load");
@@ -79,6 +81,17 @@ async fn steps(system: &System, data: &Data, settings: &Settings, round: &mut Ro
     round.put_known("memory after the questions, MiB", system.processes.resident().map(mib));
     round.put_known("memory at most, questions included, MiB", system.processes.peak().map(mib));
     Ok(())
+}
+
+/// A load that is there already would be found twice, or not be stored again; also tells early that nobody answers.
+async fn empty(system: &System, manifest: &Manifest) -> Result<(), Failure> {
+    let Some(asked) = manifest.sample.first() else { return Ok(()) };
+    match system.ask(&asked.question, manifest.window()).await? {
+        Some(answer) if answer.found > 0 => {
+            Err(Failure("it holds this load already: take an empty store, or a load of another seed".to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The load with all it causes, until the system rests.

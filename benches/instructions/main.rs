@@ -5,7 +5,6 @@
 //! Arguments name the paths to run; none means all.
 
 mod hot;
-#[path = "../line/load.rs"]
 mod load;
 mod shop;
 mod stored;

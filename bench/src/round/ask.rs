@@ -62,11 +62,11 @@ async fn one_group(
     }
     let (mut latencies, mut short, mut example) = (Latencies::default(), 0, String::new());
     let start = Instant::now();
-    for asked in group.questions.iter().cycle().take(repeats.max(group.questions.len())) {
+    for (repeat, asked) in (1..).zip(group.questions.iter().cycle().take(repeats.max(group.questions.len()))) {
         if start.elapsed() > TIME_FOR_A_GROUP && latencies.len() >= LEAST_REPEATS {
             break;
         }
-        let Some(answer) = system.ask(&asked.question, window).await? else { return Ok(None) };
+        let Some(answer) = system.ask(&asked.question, window.earlier(repeat)).await? else { return Ok(None) };
         latencies.push(answer.took);
         if let Err(reason) = asked.judge(answer.found, system.adapter.within()) {
             short += 1;
