@@ -12,7 +12,7 @@ use crate::adapters::Kind;
 use crate::generate::{self, Load};
 use crate::load::sender::Protocol;
 use crate::round::{self, Data, Settings};
-use crate::run::report;
+use crate::run::{other_work, report};
 use crate::system::{Description, System};
 use crate::table::Column;
 
@@ -43,6 +43,7 @@ pub struct Options {
 
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let binaries = if options.binary.is_empty() { vec![beside()?] } else { options.binary.clone() };
+    let beside = other_work();
     let made = tempfile::tempdir().map_err(Failure::new)?;
     let data = match &options.data {
         Some(dir) => Data::open(dir.clone())?,
@@ -65,7 +66,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let cores = if pinned { "server on core 0, replayer on core 1" } else { "cores are shared" };
     let settings = &options.settings;
     let about = format!("{}; {} senders, {:?}, {cores}", data.manifest.describe(), settings.senders, options.protocol);
-    report(&columns, &[about], options.out.as_deref())
+    report(&columns, &[about, beside], options.out.as_deref())
 }
 
 /// The binary that `cargo build --workspace` puts beside this one.

@@ -183,3 +183,6 @@ fn read(dir: &Path, part: Range<u64>) -> Result<(mpsc::Receiver<Due>, Reading), 
     });
     Ok((queue, reading))
 }
+
+#[cfg(test)]
+mod tests;

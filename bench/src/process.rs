@@ -61,6 +61,11 @@ fn line_of(text: &str, key: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// Runnable threads of the whole machine on the average of the last minute (proc_loadavg(5)).
+pub(crate) fn load_average() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}
+
 /// Bytes of a file, or of all files below a directory. What goes away meanwhile is not counted.
 pub(crate) fn bytes(path: &Path) -> u64 {
     let Ok(meta) = std::fs::symlink_metadata(path) else { return 0 };
@@ -86,6 +91,7 @@ mod tests {
     fn this_process_is_measured() {
         let own = Processes { pids: vec![std::process::id()] };
         assert!(own.cpu().is_some() && own.resident() > Some(1 << 20) && own.peak() >= own.resident());
+        assert!(load_average().is_some());
         assert_eq!(Processes::default().cpu(), None);
         assert_eq!(Processes { pids: vec![std::process::id(), u32::MAX] }.resident(), None);
         assert_eq!(line_of("rchar: 5\ncancelled_write_bytes: 7\nwrite_bytes: 9\n", "write_bytes"), Some(9));

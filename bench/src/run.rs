@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::Failure;
+use crate::process;
 use crate::round::{self, Data, Settings};
 use crate::system::{Description, System};
 use crate::table::{self, Column};
@@ -32,6 +33,7 @@ struct Config {
 
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let config = read(&options.config)?;
+    let beside = other_work();
     let data = config.data.into_iter().map(Data::open).collect::<Result<Vec<_>, _>>()?;
     let systems = config.systems.into_iter().map(System::new).collect::<Result<Vec<_>, _>>()?;
     let column = |system: &System| Column { name: system.description.name.clone(), rounds: Vec::new() };
@@ -42,7 +44,8 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
             column.rounds.push(round::round(system, data, &config.settings).await);
         }
     }
-    let about: Vec<String> = data.iter().map(|data| data.manifest.describe()).collect();
+    let about = data.iter().map(|data| data.manifest.describe()).chain([beside]);
+    let about: Vec<String> = about.collect();
     report(&columns, &about, options.out.as_deref())
 }
 
@@ -53,6 +56,14 @@ fn read(path: &Path) -> Result<Config, Failure> {
         return Err(Failure::at(path)("it needs at least one data set and one system"));
     }
     Ok(config)
+}
+
+/// How much else the machine does: times of a busy one differ by a factor of three from run to run.
+pub(crate) fn other_work() -> String {
+    match process::load_average() {
+        Some(load) => format!("load average of the machine before: {load:.1}"),
+        None => "load average of the machine before: unknown".to_owned(),
+    }
 }
 
 /// The table, and the file of all figures. A void round is a failure, for scripts.
