@@ -66,7 +66,11 @@ impl TextColumn {
         self.offsets.push(i32::try_from(self.values.len()).expect("bounded by MAX_TEXT_BYTES before"));
     }
 
-    pub(super) fn finish(self) -> ArrayRef {
+    pub(super) fn finish(mut self) -> ArrayRef {
+        // Rows stay in the live buffer for a while: they keep no more room than that.
+        if self.values.capacity() - self.values.len() > self.values.len() / 4 {
+            self.values.shrink_to_fit();
+        }
         let nulls = self.nulls();
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         let values = Buffer::from_vec(self.values);

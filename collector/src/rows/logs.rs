@@ -9,7 +9,7 @@ use super::columns::{IdColumn, TextColumn, times};
 use super::dictionary::DictionaryColumn;
 use super::origin::Origins;
 use super::rejected::{Place, Reason, Rejected};
-use super::text::{MAX_TEXT_BYTES, Writer};
+use super::text::{MAX_TEXT_BYTES, Writer, push_bare};
 use super::{BadRequest, MAX_ROW_BYTES};
 
 pub(super) fn convert(
@@ -19,7 +19,7 @@ pub(super) fn convert(
     rejected: &mut Rejected,
 ) -> Result<Vec<ArrayRef>, BadRequest> {
     let request = LogsRequest::from_bytes(body)?;
-    let mut logs = Logs::with_capacity(rows, received);
+    let mut logs = Logs::with_capacity(rows, body.len(), received);
     let mut origins = Origins::default();
     for (number, group) in request.resource_logs.iter().enumerate() {
         let group = group?;
@@ -72,7 +72,8 @@ struct Logs {
 }
 
 impl Logs {
-    fn with_capacity(rows: usize, received: i64) -> Self {
+    /// `bytes` of a request are mostly bodies and attributes.
+    fn with_capacity(rows: usize, bytes: usize, received: i64) -> Self {
         Self {
             received,
             time: Vec::with_capacity(rows),
@@ -84,9 +85,9 @@ impl Logs {
             severity_number: Vec::with_capacity(rows),
             severity_text: DictionaryColumn::with_capacity(rows),
             event_name: DictionaryColumn::with_capacity(rows),
-            body: TextColumn::with_capacity(rows),
+            body: TextColumn::with_capacity(rows).of_bytes(bytes / 2),
             body_type: DictionaryColumn::with_capacity(rows),
-            attributes: TextColumn::with_capacity(rows),
+            attributes: TextColumn::with_capacity(rows).of_bytes(bytes / 2),
             dropped_attributes: Vec::with_capacity(rows),
             writer: Writer::default(),
         }
@@ -123,7 +124,7 @@ impl Logs {
         let body_type = match &record.body {
             AnyValue::Empty | AnyValue::StringIndex(_) => "",
             AnyValue::String(text) => {
-                self.body.value().extend_from_slice(text.to_lossy().as_bytes());
+                push_bare(self.body.value(), *text);
                 "text"
             }
             other => {

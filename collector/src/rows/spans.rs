@@ -10,7 +10,7 @@ use super::dictionary::DictionaryColumn;
 use super::meaning::{Meanings, ScopeName};
 use super::origin::Origins;
 use super::rejected::{Place, Reason, Rejected};
-use super::text::{MAX_TEXT_BYTES, Writer};
+use super::text::{MAX_TEXT_BYTES, Writer, push_bare};
 use super::{BadRequest, MAX_ROW_BYTES};
 use crate::normalise::Rules;
 
@@ -171,7 +171,7 @@ impl<'a> Spans<'a> {
         self.start_time.push(span.start_time_unix_nano as i64); // the bits as sent
         self.duration.push(span.end_time_unix_nano.wrapping_sub(span.start_time_unix_nano) as i64);
         self.status_code.push(span.status.code);
-        self.status_message.value().extend_from_slice(span.status.message.to_lossy().as_bytes());
+        push_bare(self.status_message.value(), span.status.message);
         self.status_message.finish_optional();
         self.dropped_attributes.push(span.dropped_attributes_count);
         self.dropped_events.push(span.dropped_events_count);

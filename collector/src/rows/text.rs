@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use proto::otlp::view::{AnyValue, Event, KeyValue, Link, Malformed, NotWithin, Repeated, Text};
+use proto::otlp::view::{AnyValue, Event, KeyValue, Link, Malformed, NotWithin, Repeated, Text, View};
 use storage::attrs::{
     ListWriter, MAX_DEPTH, MapWriter, push_bool, push_bytes, push_double, push_int, push_null, push_plain, push_string,
 };
@@ -40,11 +40,15 @@ impl Writer {
         mut seen: impl FnMut(Text<'a>, &AnyValue<'a>, &[u8]),
     ) -> Result<(), NotWithin> {
         let mut map = MapWriter::begin(out);
-        for pair in attributes {
-            let pair = pair?;
+        let mut elements = attributes.iter();
+        while let Some(message) = elements.next_message() {
+            let pair = KeyValue::parse(message?)?;
             map.key_by(out, |out| push_text(out, pair.key));
             let from = out.len();
-            self.value(out, &pair.value, Depth::default())?;
+            match pair.value {
+                AnyValue::String(text) => push_text(out, text),
+                _ => self.value(out, &pair.value, Depth::default())?,
+            }
             seen(pair.key, &pair.value, &out[from..]);
         }
         map.end(out);
@@ -204,6 +208,15 @@ pub(super) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 fn push_text(out: &mut Vec<u8>, text: Text<'_>) {
     if !push_plain(out, text.bytes()) {
         push_string(out, &text.to_lossy());
+    }
+}
+
+/// A text as it stands; bad sequences are replaced.
+pub(super) fn push_bare(out: &mut Vec<u8>, text: Text<'_>) {
+    // Whole texts of ASCII are told faster than others are looked through.
+    match text.bytes() {
+        ascii if ascii.is_ascii() => out.extend_from_slice(ascii),
+        _ => out.extend_from_slice(text.to_lossy().as_bytes()),
     }
 }
 
