@@ -72,7 +72,7 @@ fn decode(rounds: Rounds, signal: Signal, requests: &[Bytes]) -> usize {
 
 /// Arrow to the log and the live buffer.
 fn append(rounds: Rounds) -> usize {
-    let requests = uniform(24); // many, so that the log's own threads are a small share
+    let requests = uniform(48); // many, so that the log's own threads are a small share
     let rows = decoded(Signal::Traces, &requests);
     let opened = Opened::new();
     rounds.count(|round| opened.append(Signal::Traces, round, &requests, &rows));
