@@ -240,7 +240,7 @@ pub(crate) fn observe(
     repeats: Repeats,
 ) -> Result<Window, QueryError> {
     let (mut window, mut notes) = (Window::new(range), Notes::default());
-    spans::read(snapshot, deadline, range, repeats, &mut notes, &mut window)?;
+    spans::look_through(snapshot, deadline, range, repeats, &mut notes, &mut window)?;
     logs::read(snapshot, deadline, range, &mut notes, &mut window)?;
     window.warnings.append(&mut notes.warnings);
     Ok(window)

@@ -4,13 +4,12 @@ use storage::ids::{SpanId, TraceId};
 use storage::scan::ReadError;
 use storage::schema::col;
 use storage::store::Snapshot;
-use storage::terms::Prune;
 
 use crate::engine::{Deadline, QueryError, Range};
 use crate::model::Notes;
 use crate::rows::Columns;
 use crate::services::language;
-use crate::traces::read::{Share, Wanted, each_chunk};
+use crate::traces::read::{self, ByTrace, Share};
 use crate::tree::Node;
 
 use super::calls::{Part, Role};
@@ -50,25 +49,28 @@ pub(crate) fn each_trace(
     mut take: impl FnMut(&[Part], &mut Names),
 ) -> Result<(), QueryError> {
     let wide = Range { from: range.from.saturating_sub(MARGIN), to: range.to.saturating_add(MARGIN) };
-    for share in Share::of_range(snapshot, wide) {
-        let mut parts = Vec::new();
-        let wanted = Wanted { columns: COLUMNS, prune: &Prune::All, range: wide };
-        each_chunk(snapshot, deadline, &wanted, notes, |batch| {
-            collect(Columns::new(batch), &mut parts, names, |trace| share.contains(trace), wide)?;
+    let by = ByTrace {
+        collect: |columns: Columns<'_>, share: Share, parts: &mut Vec<Part>, names: &mut Names| {
+            collect(columns, parts, names, |trace| share.contains(trace), wide)?;
             Ok(names.check()?)
-        })?;
-        for (number, trace) in by_trace(&mut parts, names).enumerate() {
-            if number % 256 == 0 {
-                deadline.check()?;
-            }
-            take(trace, names);
-        }
-    }
-    Ok(())
+        },
+        settle,
+        trace_of: |part: &Part| part.trace,
+    };
+    read::each_trace(snapshot, deadline, (COLUMNS, wide), notes, names, by, |trace, names| {
+        take(trace, names);
+        Ok(())
+    })
 }
 
 /// The spans of each trace, in order, each once.
 pub(crate) fn by_trace<'a>(parts: &'a mut Vec<Part>, names: &Names) -> impl Iterator<Item = &'a [Part]> + use<'a> {
+    settle(parts, names);
+    parts.chunk_by(|a, b| a.trace == b.trace)
+}
+
+/// By trace, each once.
+fn settle(parts: &mut Vec<Part>, names: &Names) {
     // Numbers of names depend on what was read first: the order must not.
     let texts = |part: &Part| {
         [
@@ -88,7 +90,6 @@ pub(crate) fn by_trace<'a>(parts: &'a mut Vec<Part>, names: &Names) -> impl Iter
     let order = |part: &Part| (part.trace, part.node, part.role, part.failed);
     parts.sort_unstable_by(|a, b| order(a).cmp(&order(b)).then_with(|| texts(a).cmp(&texts(b))));
     parts.dedup();
-    parts.chunk_by(|a, b| a.trace == b.trace)
 }
 
 /// The spans of a chunk that begin within the range and whose trace is `ours`.

@@ -12,7 +12,7 @@ use storage::terms::Prune;
 use crate::engine::{Deadline, QueryError, Range};
 use crate::model::Notes;
 use crate::rows::Columns;
-use crate::traces::read::{Share, Wanted, each_chunk};
+use crate::traces::read::{self, ByTrace, Share, Wanted, each_chunk};
 
 use super::intern::{Name, NameColumn, Names};
 
@@ -72,28 +72,23 @@ pub(crate) fn each_trace(
     range: Range,
     names: &mut Names,
     notes: &mut Notes,
-    mut take: impl FnMut(&[Side], &mut Names) -> Result<(), QueryError>,
+    take: impl FnMut(&[Side], &mut Names) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
     let wide = Range { from: range.from.saturating_sub(MARGIN), to: range.to.saturating_add(MARGIN) };
-    for share in Share::of_range(snapshot, wide) {
-        let mut sides = Vec::new();
-        let wanted = Wanted { columns: COLUMNS, prune: &Prune::All, range: wide };
-        each_chunk(snapshot, deadline, &wanted, notes, |batch| {
-            collect(Columns::new(batch), &mut sides, names, |trace| share.contains(trace), wide)?;
+    let by = ByTrace {
+        collect: |columns: Columns<'_>, share: Share, sides: &mut Vec<Side>, names: &mut Names| {
+            collect(columns, sides, names, |trace| share.contains(trace), wide)?;
             Ok(names.check()?)
-        })?;
+        },
         // Numbers of names depend on what was read first; ties between unequal spans of one id are that rare
         // that their order may.
-        sides.sort_unstable();
-        sides.dedup();
-        for (number, trace) in sides.chunk_by(|a, b| a.trace == b.trace).enumerate() {
-            if number % 256 == 0 {
-                deadline.check()?;
-            }
-            take(trace, names)?;
-        }
-    }
-    Ok(())
+        settle: |sides: &mut Vec<Side>, _: &Names| {
+            sides.sort_unstable();
+            sides.dedup();
+        },
+        trace_of: |side: &Side| side.trace,
+    };
+    read::each_trace(snapshot, deadline, (COLUMNS, wide), notes, names, by, take)
 }
 
 /// Hands every span of the range to `take`, in no order; one that was sent twice may come twice.

@@ -9,6 +9,7 @@ use storage::terms::Prune;
 
 use crate::engine::{Deadline, QueryError, Range};
 use crate::model::Notes;
+use crate::rows::Columns;
 use crate::rows::scan::{self, Halt};
 
 /// What to read of the spans.
@@ -31,6 +32,45 @@ pub(crate) fn each_chunk(
     let read = Read { columns: wanted.columns, prune: wanted.prune, from, to };
     for source in snapshot.sources(Table::Spans, from, to) {
         scan::each_chunk(&source, &read, deadline, notes, |chunk| take(&chunk.batch))?;
+    }
+    Ok(())
+}
+
+/// How [`each_trace`] holds spans, as `T`, and what it gathers, in `S`.
+pub(crate) struct ByTrace<Collect, Settle, TraceOf> {
+    /// Adds the spans of a chunk whose traces are of the share.
+    pub(crate) collect: Collect,
+    /// Puts them in order, trace by trace, and drops those that came twice.
+    pub(crate) settle: Settle,
+    pub(crate) trace_of: TraceOf,
+}
+
+/// Hands the spans of each trace to `take`, as far as they lie in the range; a share of the traces at a time.
+pub(crate) fn each_trace<T, S>(
+    snapshot: &Snapshot,
+    deadline: &Deadline,
+    (columns, range): (&[&str], Range),
+    notes: &mut Notes,
+    state: &mut S,
+    mut by: ByTrace<
+        impl FnMut(Columns<'_>, Share, &mut Vec<T>, &mut S) -> Result<(), Halt>,
+        impl Fn(&mut Vec<T>, &S),
+        impl Fn(&T) -> TraceId,
+    >,
+    mut take: impl FnMut(&[T], &mut S) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    for share in Share::of_range(snapshot, range) {
+        let mut spans = Vec::new();
+        let wanted = Wanted { columns, prune: &Prune::All, range };
+        let collect = |batch: &RecordBatch| (by.collect)(Columns::new(batch), share, &mut spans, state);
+        each_chunk(snapshot, deadline, &wanted, notes, collect)?;
+        (by.settle)(&mut spans, state);
+        for (number, trace) in spans.chunk_by(|a, b| (by.trace_of)(a) == (by.trace_of)(b)).enumerate() {
+            if number % 256 == 0 {
+                deadline.check()?;
+            }
+            take(trace, state)?;
+        }
     }
     Ok(())
 }

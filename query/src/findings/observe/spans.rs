@@ -1,11 +1,12 @@
 //! Reads the spans of a minute, trace by trace, with the rest of those traces.
 
+use std::sync::LazyLock;
+
 use storage::attrs;
 use storage::ids::TraceId;
 use storage::scan::ReadError;
 use storage::schema::col;
 use storage::store::Snapshot;
-use storage::terms::Prune;
 
 use super::repeats::Repeats;
 use super::trace::{Extra, Trace};
@@ -16,36 +17,16 @@ use crate::graph::intern::{Name, NameColumn, Names};
 use crate::graph::parts;
 use crate::model::Notes;
 use crate::rows::Columns;
-use crate::traces::read::{Share, Wanted, each_chunk};
+use crate::traces::read::{self, ByTrace, Share};
 
 /// The rest of a trace is looked for so far outside of the window, ns: what began longer ago, or ends later,
 /// is not part of its picture.
 const MARGIN: i64 = 120 * 1_000_000_000;
 
-const COLUMNS: &[&str] = &[
-    col::TRACE_ID,
-    col::SPAN_ID,
-    col::PARENT_SPAN_ID,
-    col::KIND,
-    col::START_TIME,
-    col::DURATION,
-    col::STATUS_CODE,
-    col::ROLE,
-    col::PEER,
-    col::PROTOCOL,
-    col::OUTCOME,
-    col::OPERATION,
-    col::SERVICE_NAME,
-    col::SERVICE_NAMESPACE,
-    col::ENVIRONMENT,
-    col::SERVICE_VERSION,
-    col::SERVICE_INSTANCE,
-    col::RESOURCE_ATTRIBUTES,
-    col::ATTRIBUTES,
-    col::EVENTS,
-];
+/// What calls are found by, and what only the findings look at.
+static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| [parts::COLUMNS, &[col::ATTRIBUTES, col::EVENTS]].concat());
 
-pub(super) fn read(
+pub(super) fn look_through(
     snapshot: &Snapshot,
     deadline: &Deadline,
     range: Range,
@@ -54,28 +35,32 @@ pub(super) fn read(
     window: &mut Window,
 ) -> Result<(), QueryError> {
     let wide = Range { from: range.from.saturating_sub(MARGIN), to: range.to.saturating_add(MARGIN) };
-    for share in Share::of_range(snapshot, wide) {
-        let (mut spans, mut names) = (Vec::new(), Names::default());
-        let wanted = Wanted { columns: COLUMNS, prune: &Prune::All, range: wide };
-        each_chunk(snapshot, deadline, &wanted, notes, |batch| {
-            let columns = Columns::new(batch);
-            collect(columns, &mut spans, &mut names, &|trace| share.contains(trace), wide)?;
-            secrets::of_spans(columns, &|trace| share.contains(trace), range, window)?;
-            Ok(names.check()?)
-        })?;
-        let order = |(part, _): &(Part, Extra)| (part.trace, part.node, part.role, part.failed);
-        spans.sort_unstable_by_key(order);
-        spans.dedup_by(|a, b| a.0 == b.0);
-        for (number, trace) in spans.chunk_by(|a, b| a.0.trace == b.0.trace).enumerate() {
-            if number % 256 == 0 {
-                deadline.check()?;
-            }
-            if let Some(trace) = Trace::new(trace, &names, range) {
-                look(&trace, limits, window);
-            }
+    let by = ByTrace {
+        collect: |columns: Columns<'_>, share: Share, spans: &mut Vec<(Part, Extra)>, state: &mut State<'_>| {
+            let ours = |trace| share.contains(trace);
+            collect(columns, spans, &mut state.names, &ours, wide)?;
+            secrets::of_spans(columns, &ours, range, state.window)?;
+            Ok(state.names.check()?)
+        },
+        settle: |spans: &mut Vec<(Part, Extra)>, _: &State<'_>| {
+            spans.sort_unstable_by_key(|(part, _)| (part.trace, part.node, part.role, part.failed));
+            spans.dedup_by(|a, b| a.0 == b.0);
+        },
+        trace_of: |(part, _): &(Part, Extra)| part.trace,
+    };
+    let mut state = State { names: Names::default(), window };
+    read::each_trace(snapshot, deadline, (&COLUMNS, wide), notes, &mut state, by, |trace, state| {
+        if let Some(trace) = Trace::new(trace, &state.names, range) {
+            look(&trace, limits, state.window);
         }
-    }
-    Ok(())
+        Ok(())
+    })
+}
+
+/// What a pass over spans gathers.
+struct State<'a> {
+    names: Names,
+    window: &'a mut Window,
 }
 
 /// All that is looked for in a trace.
