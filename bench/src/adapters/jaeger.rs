@@ -4,6 +4,8 @@
 //! Jaeger derives from the span's status. It counts nothing, and its graph and metrics come from jobs and
 //! servers of their own: for these there is the old API's `/api/dependencies` alone.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -29,6 +31,11 @@ impl Adapter for Jaeger {
 
     fn within(&self) -> bool {
         true
+    }
+
+    /// What it stores in is another product, which merges in its own time.
+    fn pause(&self) -> Duration {
+        Duration::from_secs(45)
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {
