@@ -82,6 +82,8 @@ fn is_compressed(field: &Field) -> bool {
         DataType::Utf8 => true,
         // Of traces the ids repeat; ids of spans are random.
         DataType::FixedSizeBinary(_) => field.name() == col::TRACE_ID,
+        // One a request: few values, which a trace's rows mix.
+        DataType::Timestamp(..) => field.name() == col::RECEIVED_TIME,
         DataType::Dictionary(..) => LONG_TEXTS.contains(&field.name().as_str()),
         _ => false,
     }
