@@ -228,7 +228,7 @@ fn of_role(random: &mut SmallRng, role: Role, operation: usize, failed: bool) ->
         Role::Database => vec![
             text("db.system.name", "postgresql"),
             text("db.collection.name", table),
-            text("db.query.summary", format!("SELECT {table}")),
+            text("server.address", format!("pg-{table}.svc.cluster.local")),
         ],
         Role::Inner => vec![text("code.function.name", format!("{table}.handle")), int("thread.id", thread(random))],
     }
@@ -323,8 +323,8 @@ const EXTRAS: &[(&str, Make)] = &[
     }),
     ("tenant", |random, key| text(key, format!("tenant-{}", random.random_range(0..500)))),
     ("shop.basket", |random, key| int(key, random.random_range(1..30))),
-    ("network.peer.address", |random, key| text(key, address(random))),
-    ("network.peer.port", |random, key| int(key, random.random_range(1_024..65_536))),
+    ("network.local.address", |random, key| text(key, address(random))),
+    ("network.local.port", |random, key| int(key, random.random_range(1_024..65_536))),
     ("code.line.number", |random, key| int(key, random.random_range(1..2_000))),
     ("shop.experiment", |random, key| text(key, format!("variant-{}", random.random_range(0..8)))),
     ("queue.wait_ms", |random, key| double(key, random.random_range(0.0..40.0))),
