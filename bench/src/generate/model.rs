@@ -104,10 +104,13 @@ impl SpanSource for Model {
         });
         let ids: Vec<[u8; 8]> = nodes.iter().map(|_| random.random()).collect();
         let times = times(random, &nodes, start);
+        let operations = operations(random, &nodes);
         let made = nodes.iter().enumerate().map(|(at, node)| {
             let (start, end) = times[at];
+            // Who answers comes next.
+            let callee = nodes.get(at + 1).filter(|_| node.role == Role::Client).map(|callee| callee.service);
             let parent = node.parent.map(|parent| ids[parent].to_vec()).unwrap_or_default();
-            let span = self.span(random, node, (start, end));
+            let span = self.span(random, node.role, operations[at], callee, (start, end));
             let span = Span { trace_id: trace.to_vec(), span_id: ids[at].to_vec(), parent_span_id: parent, ..span };
             Made { service: node.service, span }
         });
@@ -146,10 +149,16 @@ impl SpanSource for Model {
 }
 
 impl Model {
-    fn span(&self, random: &mut SmallRng, node: &Node, (start, end): (u64, u64)) -> Span {
-        let operation = random.random_range(0..OPERATIONS.len());
+    fn span(
+        &self,
+        random: &mut SmallRng,
+        role: Role,
+        operation: usize,
+        callee: Option<usize>,
+        (start, end): (u64, u64),
+    ) -> Span {
         let failed = random.random_ratio(3, 200);
-        let kind = match node.role {
+        let kind = match role {
             Role::Inner => 1,
             Role::Server => 2,
             Role::Client | Role::Database => 3,
@@ -157,11 +166,11 @@ impl Model {
         let extra = |random: &mut SmallRng| (0..self.extras).filter(|_| random.random_ratio(1, 3)).count();
         let (events, links) = (extra(random), extra(random) / 2);
         Span {
-            name: name(node.role, operation),
+            name: name(role, operation),
             kind,
             start_time_unix_nano: start,
             end_time_unix_nano: end,
-            attributes: self.attributes(random, node.role, operation, failed),
+            attributes: self.attributes(random, role, operation, callee, failed),
             events: (0..events).map(|_| event(random, start)).collect(),
             links: (0..links).map(|_| link(random)).collect(),
             status: failed.then(|| Status { code: 2, message: one_of(random, FAILURES).to_owned() }),
@@ -169,9 +178,17 @@ impl Model {
         }
     }
 
-    fn attributes(&self, random: &mut SmallRng, role: Role, operation: usize, failed: bool) -> Vec<KeyValue> {
+    fn attributes(
+        &self,
+        random: &mut SmallRng,
+        role: Role,
+        operation: usize,
+        callee: Option<usize>,
+        failed: bool,
+    ) -> Vec<KeyValue> {
         let wanted = random.random_range(self.attributes.clone());
         let mut list = of_role(random, role, operation, failed);
+        list.extend(callee.map(|callee| text("server.address", format!("{}.svc.cluster.local", self.service(callee)))));
         list.push(text("enduser.id", format!("u{:06}", random.random_range(0..1_000_000))));
         list.push(int("shop.order.id", random.random_range(0..100_000)));
         let first = random.random_range(0..EXTRAS.len());
@@ -180,6 +197,19 @@ impl Model {
         list.truncate(wanted);
         list
     }
+}
+
+/// Operations that a service serves.
+const SERVED: usize = 3;
+
+/// What each span is about: a call has the operation of who answers it, all else one of its service's.
+fn operations(random: &mut SmallRng, nodes: &[Node]) -> Vec<usize> {
+    let mut draw = |node: &Node| (node.service * 5 + random.random_range(0..SERVED)) % OPERATIONS.len();
+    let mut operations: Vec<usize> = nodes.iter().map(&mut draw).collect();
+    for at in (0..nodes.len().saturating_sub(1)).filter(|at| nodes[*at].role == Role::Client) {
+        operations[at] = operations[at + 1];
+    }
+    operations
 }
 
 /// Start and end of each span: children lie within their parents; one root in 100 takes longer than a second.
@@ -220,11 +250,7 @@ fn of_role(random: &mut SmallRng, role: Role, operation: usize, failed: bool) ->
             text("http.route", route),
             int("http.response.status_code", status),
         ],
-        Role::Client => vec![
-            text("http.request.method", method),
-            text("server.address", format!("{table}.svc.cluster.local")),
-            int("http.response.status_code", status),
-        ],
+        Role::Client => vec![text("http.request.method", method), int("http.response.status_code", status)],
         Role::Database => vec![
             text("db.system.name", "postgresql"),
             text("db.collection.name", table),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::write::first_escaped;
 use super::{Attributes, Event, Link, MAX_DEPTH, Value};
 
 /// The text is not what [`super::write_object`] and its kin write: the file is damaged or foreign.
@@ -110,8 +111,9 @@ pub fn parse_links(text: &str) -> Result<Vec<Link>, Malformed> {
 /// How a value reads as text: strings bare, numbers and booleans as written, the rest as their text.
 /// This is the form that tag searches, tag values and the index share.
 pub fn text_of(raw: &str) -> Cow<'_, str> {
-    match raw.as_bytes().first() {
-        Some(b'"') => Cursor::new(raw).string().unwrap_or(Cow::Borrowed(raw)),
+    match raw.as_bytes() {
+        [b'"', inner @ .., b'"'] if first_escaped(inner).is_none() => Cow::Borrowed(&raw[1..raw.len() - 1]),
+        [b'"', ..] => Cursor::new(raw).string().unwrap_or(Cow::Borrowed(raw)),
         _ => Cow::Borrowed(raw),
     }
 }
@@ -180,14 +182,19 @@ impl<'a> Cursor<'a> {
         let mut escaped = false;
         let mut at = from;
         loop {
-            let step = memchr::memchr2(b'"', b'\\', &bytes[at..]).ok_or(Malformed(at))?;
-            at += step;
-            if bytes[at] == b'"' {
-                self.at = at + 1;
-                return Ok((&self.text[from..at], escaped));
+            at += first_escaped(&bytes[at..]).ok_or(Malformed(at))?;
+            match bytes[at] {
+                b'"' => {
+                    self.at = at + 1;
+                    return Ok((&self.text[from..at], escaped));
+                }
+                b'\\' => {
+                    escaped = true;
+                    at = (at + 2).min(bytes.len());
+                }
+                // The writer escapes controls; another's text is taken as it is.
+                _ => at += 1,
             }
-            escaped = true;
-            at = (at + 2).min(bytes.len());
         }
     }
 

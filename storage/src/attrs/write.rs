@@ -151,7 +151,7 @@ fn escaped(word: u64) -> u64 {
     (control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64))) & HIGH
 }
 
-fn first_escaped(bytes: &[u8]) -> Option<usize> {
+pub(super) fn first_escaped(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
         let marks = escaped(u64::from_le_bytes(*word));
