@@ -80,6 +80,11 @@ impl Place {
     pub fn service(name: impl Into<String>) -> Self {
         Self::new(PlaceKind::Service, name)
     }
+
+    /// Of its node in the graph.
+    pub fn node_id(&self) -> String {
+        crate::graph::peer::id(self.kind, &self.name)
+    }
 }
 
 impl<T> Key<T> {

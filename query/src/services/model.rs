@@ -8,8 +8,8 @@ use storage::rollup::Minute;
 
 use super::layers::{Layer, Source};
 pub use crate::model::Identity;
-use crate::model::{Notes, Quantiles};
-use crate::rollup::{Mode, Place};
+use crate::model::{Edge, Notes, Quantiles};
+use crate::rollup::Place;
 
 /// One service as seen in a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,8 +130,9 @@ pub struct ServiceDetail {
     pub minutes: Span<Minute>,
     pub series: RedSeries,
     pub operations: Vec<OperationInfo>,
-    pub upstream: Vec<Dependency>,
-    pub downstream: Vec<Dependency>,
+    /// Edges of all operations.
+    pub upstream: Vec<Edge>,
+    pub downstream: Vec<Edge>,
     pub instances: Vec<(Instance, Vec<u64>)>,
     pub releases: Vec<(Version, Vec<u64>)>,
     pub exceptions: Vec<Exception>,
@@ -161,25 +162,6 @@ pub struct OperationInfo {
     pub protocol: String,
     pub totals: Totals,
     /// Failures first, then the longest.
-    pub exemplars: Vec<(TraceId, SpanId)>,
-}
-
-/// Calls of one place to another in one protocol.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dependency {
-    pub source: Place,
-    pub target: Place,
-    pub protocol: String,
-    pub mode: Mode,
-    pub identity: Identity,
-    pub calls: u64,
-    pub errors: u64,
-    pub paired: u64,
-    pub client: Option<Quantiles>,
-    pub server: Option<Quantiles>,
-    /// Of messages: from sending to reception.
-    pub lag: Option<Quantiles>,
-    pub outcomes: BTreeMap<&'static str, u64>,
     pub exemplars: Vec<(TraceId, SpanId)>,
 }
 

@@ -6,10 +6,10 @@ use std::ops::Range as Span;
 use storage::ids::{SpanId, TraceId};
 use storage::rollup::{Cell, Minute};
 
-use super::model::{Dependency, Identity, Instance, OperationInfo, RedSeries, Version};
-use super::view::{self, Edge, Of};
+use super::model::{Identity, Instance, OperationInfo, RedSeries, Version};
+use super::view::{self, Of};
 use crate::engine::QueryError;
-use crate::model::Notes;
+use crate::model::{Edge, Notes};
 use crate::rollup::{Key, Mode, Place, Series, slot};
 
 /// Most steps of one answer.
@@ -151,7 +151,7 @@ pub(crate) fn operations(of: &Of<'_>) -> Vec<OperationInfo> {
 }
 
 /// Edges between the same places in the same protocol as one, those with the most calls first.
-pub(crate) fn dependencies(edges: &[Edge<'_>]) -> Vec<Dependency> {
+pub(crate) fn dependencies(edges: &[view::Edge<'_>]) -> Vec<Edge> {
     let mut sums: BTreeMap<(Place, Place, &str, Mode), (Identity, Cell)> = BTreeMap::new();
     for edge in edges {
         let Key::Edge { protocol, mode, .. } = &edge.series.key else { continue };
@@ -162,24 +162,23 @@ pub(crate) fn dependencies(edges: &[Edge<'_>]) -> Vec<Dependency> {
         cell.merge(&edge.series.sum(), 1);
     }
     let dependency =
-        |((source, target, protocol, mode), (identity, cell)): ((Place, Place, &str, Mode), (Identity, Cell))| {
-            Dependency {
-                source,
-                target,
-                protocol: protocol.to_owned(),
-                mode,
-                identity,
-                calls: view::count(&cell, slot::CALLS),
-                errors: view::count(&cell, slot::ERRORS),
-                paired: view::count(&cell, slot::PAIRED),
-                client: view::quantiles(&cell, slot::CLIENT),
-                server: view::quantiles(&cell, slot::SERVER),
-                lag: view::quantiles(&cell, slot::LAG),
-                outcomes: view::outcomes(&cell),
-                exemplars: exemplars(&cell),
-            }
+        |((source, target, protocol, mode), (identity, cell)): ((Place, Place, &str, Mode), (Identity, Cell))| Edge {
+            source: source.node_id(),
+            target: target.node_id(),
+            protocol: Some(protocol).filter(|protocol| !protocol.is_empty()).map(str::to_owned),
+            operation: None,
+            mode,
+            identity,
+            calls: view::count(&cell, slot::CALLS),
+            errors: view::count(&cell, slot::ERRORS),
+            paired: view::count(&cell, slot::PAIRED),
+            client: view::quantiles(&cell, slot::CLIENT),
+            server: view::quantiles(&cell, slot::SERVER),
+            lag: view::quantiles(&cell, slot::LAG),
+            outcomes: view::outcomes(&cell).into_iter().map(|(outcome, count)| (outcome.to_owned(), count)).collect(),
+            exemplars: exemplars(&cell),
         };
-    let mut dependencies: Vec<Dependency> = sums.into_iter().map(dependency).collect();
+    let mut dependencies: Vec<Edge> = sums.into_iter().map(dependency).collect();
     dependencies.sort_by_key(|dependency| std::cmp::Reverse(dependency.calls));
     dependencies
 }
@@ -221,8 +220,8 @@ mod tests {
         made.edge(1, user(), service("shop"), 4);
         let cells = made.cells();
         let view = View::new(&cells);
-        let told = |edges: &[Edge<'_>]| -> Vec<(String, String, Identity, u64, u64)> {
-            let tell = |d: Dependency| (d.source.name, d.target.name, d.identity, d.calls, d.paired);
+        let told = |edges: &[view::Edge<'_>]| -> Vec<(String, String, Identity, u64, u64)> {
+            let tell = |d: Edge| (d.source, d.target, d.identity, d.calls, d.paired);
             dependencies(edges).into_iter().map(tell).collect()
         };
         let edge = |source: &str, target: &str, identity, calls, paired| {
@@ -230,9 +229,9 @@ mod tests {
         };
         assert_eq!(
             told(&view.services["shop"].out),
-            [edge("shop", "bank", Identity::Virtual, 9, 0), edge("shop", "cart", Identity::Paired, 7, 5)]
+            [edge("shop", ":external:bank", Identity::Virtual, 9, 0), edge("shop", "cart", Identity::Paired, 7, 5)]
         );
-        assert_eq!(told(&view.services["shop"].into), [edge("", "shop", Identity::Virtual, 4, 0)]);
+        assert_eq!(told(&view.services["shop"].into), [edge(":user", "shop", Identity::Virtual, 4, 0)]);
     }
 
     proptest! {

@@ -118,7 +118,7 @@ async fn a_service_in_detail() {
     let releases: Vec<_> = detail.releases.iter().map(|(one, counts)| (one.name.as_str(), counts.as_slice())).collect();
     assert_eq!(releases, [("2", [0, 0, 300, 300].as_slice()), ("1", &[300, 300, 0, 0])]);
     assert_eq!(detail.upstream.len(), 1);
-    assert_eq!((detail.upstream[0].source.name.as_str(), detail.upstream[0].paired), ("front", 600));
+    assert_eq!((detail.upstream[0].source.as_str(), detail.upstream[0].paired), ("front", 600));
     assert_eq!(detail.downstream.iter().map(|edge| edge.calls).collect::<Vec<_>>(), [300, 300]);
     let [gone] = detail.exceptions.as_slice() else { panic!("{:?}", detail.exceptions) };
     assert_eq!((gone.kind.as_str(), gone.message.as_str(), gone.count), ("GoneException", "item 17 is gone", 30));

@@ -7,7 +7,7 @@ use query::model::Notes as QueryNotes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::json::{Notes, Ns};
+use super::json::{Notes, Ns, Window};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FindingList {
@@ -86,12 +86,6 @@ struct SubjectJson {
 }
 
 #[derive(Serialize, ToSchema)]
-struct WindowJson {
-    from_ns: Ns,
-    to_ns: Ns,
-}
-
-#[derive(Serialize, ToSchema)]
 struct EvidenceJson {
     trace_id: String,
     span_ids: Vec<String>,
@@ -114,7 +108,7 @@ pub(crate) struct FindingJson {
     state: &'static str,
     principle: &'static str,
     subject: SubjectJson,
-    window: WindowJson,
+    window: Window,
     claim: TextJson,
     #[schema(value_type = Object)]
     measured: Numbers,
@@ -155,7 +149,7 @@ impl FindingJson {
                 id: last.subject.id,
                 services: last.subject.services,
             },
-            window: WindowJson { from_ns: ns(last.window.from), to_ns: ns(last.window.to) },
+            window: Window { from_ns: ns(last.window.from), to_ns: ns(last.window.to) },
             claim: last.claim.into(),
             measured: numbers(last.measured),
             threshold: numbers(last.threshold),

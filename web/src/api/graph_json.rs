@@ -8,7 +8,7 @@ use serde::Serialize;
 use storage::ids::{SpanId, TraceId};
 use utoipa::ToSchema;
 
-use super::json::{Hex, Notes, Ns};
+use super::json::{Hex, Notes, Ns, Window};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Graph)]
@@ -25,7 +25,7 @@ impl From<model::Graph> for GraphJson {
         Self {
             nodes: graph.nodes.into_iter().map(NodeJson::from).collect(),
             edges: graph.edges.into_iter().map(EdgeJson::from).collect(),
-            window: Window { from_ns: Ns(graph.window.from as u64), to_ns: Ns(graph.window.to as u64) },
+            window: graph.window.into(),
             exactness: Exactness {
                 unpaired: graph.exactness.unpaired,
                 orphans: graph.exactness.orphans,
@@ -34,13 +34,6 @@ impl From<model::Graph> for GraphJson {
             notes: graph.notes.into(),
         }
     }
-}
-
-/// The whole minutes that are counted.
-#[derive(Serialize, ToSchema)]
-struct Window {
-    from_ns: Ns,
-    to_ns: Ns,
 }
 
 /// What counts cannot know.
@@ -111,6 +104,54 @@ struct EdgeJson {
     protocol: Option<String>,
     /// Of the callee; null unless edges are asked for by operation.
     operation: Option<String>,
+    #[serde(flatten)]
+    calls: EdgeCalls,
+}
+
+impl From<model::Edge> for EdgeJson {
+    fn from(mut edge: model::Edge) -> Self {
+        let operation = edge.operation.take();
+        let DependencyJson { source, target, protocol, calls } = edge.into();
+        Self { source, target, protocol, operation, calls }
+    }
+}
+
+/// An edge of the graph that begins or ends at the service; `source` and `target` are ids of nodes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Dependency)]
+pub(super) struct DependencyJson {
+    source: String,
+    target: String,
+    protocol: Option<String>,
+    #[serde(flatten)]
+    calls: EdgeCalls,
+}
+
+impl From<model::Edge> for DependencyJson {
+    fn from(edge: model::Edge) -> Self {
+        Self {
+            source: edge.source,
+            target: edge.target,
+            protocol: edge.protocol,
+            calls: EdgeCalls {
+                mode: edge.mode.into(),
+                identity: edge.identity.into(),
+                calls: edge.calls,
+                errors: edge.errors,
+                paired: edge.paired,
+                client: edge.client.map(Quantiles::from),
+                server: edge.server.map(Quantiles::from),
+                lag: edge.lag.map(Quantiles::from),
+                outcomes: edge.outcomes.into_iter().collect(),
+                exemplars: edge.exemplars.into_iter().map(Exemplar::from).collect(),
+            },
+        }
+    }
+}
+
+/// Calls along an edge.
+#[derive(Serialize, ToSchema)]
+struct EdgeCalls {
     mode: Mode,
     identity: Identity,
     calls: u64,
@@ -128,31 +169,10 @@ struct EdgeJson {
     exemplars: Vec<Exemplar>,
 }
 
-impl From<model::Edge> for EdgeJson {
-    fn from(edge: model::Edge) -> Self {
-        Self {
-            source: edge.source,
-            target: edge.target,
-            protocol: edge.protocol,
-            operation: edge.operation,
-            mode: edge.mode.into(),
-            identity: edge.identity.into(),
-            calls: edge.calls,
-            errors: edge.errors,
-            paired: edge.paired,
-            client: edge.client.map(Quantiles::from),
-            server: edge.server.map(Quantiles::from),
-            lag: edge.lag.map(Quantiles::from),
-            outcomes: edge.outcomes.into_iter().collect(),
-            exemplars: edge.exemplars.into_iter().map(Exemplar::from).collect(),
-        }
-    }
-}
-
 /// Whether the caller waits.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Mode {
+enum Mode {
     Sync,
     Async,
 }
@@ -170,7 +190,7 @@ impl From<rollup::Mode> for Mode {
 /// callee; one end sends no spans.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Identity {
+enum Identity {
     Paired,
     Inferred,
     Virtual,

@@ -17,6 +17,20 @@ impl Serialize for Ns {
     }
 }
 
+/// The whole minutes that are counted.
+#[derive(Clone, Copy, serde::Serialize, ToSchema)]
+pub(crate) struct Window {
+    pub(crate) from_ns: Ns,
+    /// Exclusive.
+    pub(crate) to_ns: Ns,
+}
+
+impl From<query::Range> for Window {
+    fn from(range: query::Range) -> Self {
+        Self { from_ns: Ns(range.from as u64), to_ns: Ns(range.to as u64) }
+    }
+}
+
 /// An id in lower-case hex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, example = "00f067aa0ba902b7")]
@@ -293,6 +307,14 @@ pub(crate) fn status_name(code: i32) -> &'static str {
         1 => "ok",
         2 => "error",
         _ => "unset",
+    }
+}
+
+/// unspecified, trace, debug, info, warn, error or fatal.
+pub(crate) fn severity_name(number: i32) -> &'static str {
+    match storage::terms::severity_name(number) {
+        "unset" => "unspecified",
+        name => name,
     }
 }
 

@@ -4,7 +4,7 @@ use query::model;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::json::{Attribute, Attrs, Hex, Notes, Ns, Resource, Scope, Typed, TypedValue};
+use super::json::{Attribute, Attrs, Hex, Notes, Ns, Resource, Scope, Typed, TypedValue, severity_name};
 
 /// A log record with everything that was sent.
 #[derive(Serialize, ToSchema)]
@@ -54,19 +54,6 @@ impl<'a> From<&'a model::LogRecord> for LogJson<'a> {
             resource: Resource::from(&*log.resource),
             scope: Scope::from(&*log.scope),
         }
-    }
-}
-
-/// OTLP logs data model, "Field: SeverityNumber": four numbers a name.
-fn severity_name(number: i32) -> &'static str {
-    match number {
-        1..=4 => "trace",
-        5..=8 => "debug",
-        9..=12 => "info",
-        13..=16 => "warn",
-        17..=20 => "error",
-        21..=24 => "fatal",
-        _ => "unspecified",
     }
 }
 

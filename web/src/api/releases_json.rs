@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::graph_json::Quantiles;
 use super::json::Notes;
-use super::service_json::{node_id, some};
+use super::service_json::some;
 
 /// Two versions of a service beside each other.
 #[derive(Serialize, ToSchema)]
@@ -121,7 +121,7 @@ impl From<(model::Comparison, query::model::Notes)> for ComparisonJson {
         };
         let edges = |edges: Vec<(Place, String)>| -> Vec<ChangedEdge> {
             let edge =
-                |(place, protocol): (Place, _)| ChangedEdge { target: node_id(&place), protocol: some(protocol) };
+                |(place, protocol): (Place, _)| ChangedEdge { target: place.node_id(), protocol: some(protocol) };
             edges.into_iter().map(edge).collect()
         };
         let found = told.findings;

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use query::rollup::{Place, PlaceKind};
 use query::services::model;
 use serde::Serialize;
 use storage::rollup::NANOS_PER_MINUTE;
-use storage::terms::severity_name;
 use utoipa::ToSchema;
 
-use super::graph_json::{Exemplar, Identity, Mode, Quantiles};
-use super::json::{Hex, Notes, Ns};
-use super::services_json::{InstanceJson, ServiceJson, VersionJson, Window, begin};
+use super::graph_json::{DependencyJson, Exemplar, Quantiles};
+use super::json::{Hex, Notes, Ns, Window, severity_name};
+use super::services_json::{InstanceJson, ServiceJson, VersionJson, begin, seconds, window};
 
 /// One service in detail.
 #[derive(Serialize, ToSchema)]
@@ -35,14 +33,14 @@ pub(crate) struct DetailJson {
 
 impl DetailJson {
     pub(crate) fn of(detail: model::ServiceDetail, now: i64) -> Self {
-        let window = Window::from(&detail.minutes);
+        let window = window(&detail.minutes);
         let instance = |(instance, series): (model::Instance, _)| InstanceSeries { instance: instance.into(), series };
         let release = |(version, series): (model::Version, _)| {
             let VersionJson { version, first_ns, last_ns, .. } = version.into();
             ReleaseSeries { version, first_ns, last_ns, series }
         };
         Self {
-            service: ServiceJson::of(detail.service, window.seconds(now)),
+            service: ServiceJson::of(detail.service, seconds(window, now)),
             window,
             step_ns: detail.series.step.saturating_mul(NANOS_PER_MINUTE as u64),
             series: detail.series.into(),
@@ -120,59 +118,6 @@ pub(super) fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// An edge of the graph that begins or ends at the service; `source` and `target` are ids of nodes.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Dependency)]
-struct DependencyJson {
-    source: String,
-    target: String,
-    protocol: Option<String>,
-    mode: Mode,
-    identity: Identity,
-    calls: u64,
-    errors: u64,
-    /// Calls of which both sides are stored.
-    paired: u64,
-    client: Option<Quantiles>,
-    server: Option<Quantiles>,
-    lag: Option<Quantiles>,
-    outcomes: BTreeMap<&'static str, u64>,
-    exemplars: Vec<Exemplar>,
-}
-
-impl From<model::Dependency> for DependencyJson {
-    fn from(edge: model::Dependency) -> Self {
-        Self {
-            source: node_id(&edge.source),
-            target: node_id(&edge.target),
-            protocol: some(edge.protocol),
-            mode: edge.mode.into(),
-            identity: edge.identity.into(),
-            calls: edge.calls,
-            errors: edge.errors,
-            paired: edge.paired,
-            client: edge.client.map(Quantiles::from),
-            server: edge.server.map(Quantiles::from),
-            lag: edge.lag.map(Quantiles::from),
-            outcomes: edge.outcomes,
-            exemplars: edge.exemplars.into_iter().map(Exemplar::from).collect(),
-        }
-    }
-}
-
-/// As the graph names its nodes.
-pub(super) fn node_id(place: &Place) -> String {
-    let name = &place.name;
-    match place.kind {
-        PlaceKind::Service => name.clone(),
-        PlaceKind::Database => format!(":database:{name}"),
-        PlaceKind::Topic => format!(":topic:{name}"),
-        PlaceKind::External => format!(":external:{name}"),
-        PlaceKind::User => ":user".to_owned(),
-        PlaceKind::Unknown => ":unknown".to_owned(),
-    }
-}
-
 #[derive(Serialize, ToSchema)]
 struct InstanceSeries {
     #[serde(flatten)]
@@ -227,10 +172,9 @@ struct LogPatternJson {
 
 impl From<model::LogPattern> for LogPatternJson {
     fn from(pattern: model::LogPattern) -> Self {
-        let severity = severity_name(pattern.severity);
         Self {
             pattern: pattern.pattern,
-            severity: if severity == "unset" { "unspecified" } else { severity },
+            severity: severity_name(pattern.severity),
             count: pattern.count,
             last_ns: Ns(pattern.last),
             example_id: Hex::from(pattern.example),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use storage::rollup::{Minute, NANOS_PER_MINUTE};
 use utoipa::ToSchema;
 
-use super::json::{Notes, Ns};
+use super::json::{Notes, Ns, Window};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServiceList {
@@ -19,33 +19,21 @@ pub(crate) struct ServiceList {
 
 impl ServiceList {
     pub(crate) fn of(inventory: model::Inventory, now: i64) -> Self {
-        let window = Window::from(&inventory.minutes);
-        let seconds = window.seconds(now);
+        let window = window(&inventory.minutes);
+        let seconds = seconds(window, now);
         let services = inventory.services.into_iter().map(|service| ServiceJson::of(service, seconds)).collect();
         Self { services, window, notes: inventory.notes.into() }
     }
 }
 
-/// The whole minutes that count.
-#[derive(Clone, Copy, Serialize, ToSchema)]
-pub(super) struct Window {
-    from_ns: Ns,
-    /// Exclusive.
-    to_ns: Ns,
+pub(super) fn window(minutes: &std::ops::Range<Minute>) -> Window {
+    Window { from_ns: begin(minutes.start), to_ns: begin(minutes.end) }
 }
 
-impl From<&std::ops::Range<Minute>> for Window {
-    fn from(minutes: &std::ops::Range<Minute>) -> Self {
-        Self { from_ns: begin(minutes.start), to_ns: begin(minutes.end) }
-    }
-}
-
-impl Window {
-    /// How long it is; of a window that reaches past now, its past.
-    pub(super) fn seconds(self, now: i64) -> f64 {
-        let to = (self.to_ns.0 as i64).min(now);
-        to.saturating_sub(self.from_ns.0 as i64).max(0) as f64 / 1e9
-    }
+/// How long the window is; of one that reaches past now, its past.
+pub(super) fn seconds(window: Window, now: i64) -> f64 {
+    let to = (window.to_ns.0 as i64).min(now);
+    to.saturating_sub(window.from_ns.0 as i64).max(0) as f64 / 1e9
 }
 
 pub(super) fn begin(minute: Minute) -> Ns {
