@@ -220,8 +220,7 @@ fn detail(
 ) -> Result<Option<ServiceDetail>, QueryError> {
     let (view, steps) = (View::new(cells), Steps::new(&cells.minutes, step)?);
     let Some(of) = view.services.get(name) else { return Ok(None) };
-    let all = inventory::inventory(&view, &cells.minutes, &scope.layers);
-    let Some(mut service) = all.into_iter().find(|service| service.name == name) else { return Ok(None) };
+    let mut service = inventory::describe(&view, &cells.minutes, &scope.layers)(name, of);
     let whose = Whose { service: name, environment: scope.environment.as_deref(), range: whole(cells) };
     let (mut exceptions, mut patterns) = (Exceptions::default(), Patterns::default());
     records::raised(snapshot, deadline, &whose, &mut notes, |raised| exceptions.of_span(&raised))?;

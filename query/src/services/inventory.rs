@@ -20,13 +20,22 @@ pub(crate) fn inventory(
     minutes: &Span<Minute>,
     overrides: &BTreeMap<String, Layer>,
 ) -> Vec<ServiceInfo> {
+    let describe = describe(view, minutes, overrides);
+    view.services.iter().map(|(name, of)| describe(name, of)).collect()
+}
+
+/// Tells of one service of the view after the other.
+pub(crate) fn describe(
+    view: &View<'_>,
+    minutes: &Span<Minute>,
+    overrides: &BTreeMap<String, Layer>,
+) -> impl Fn(&str, &Of<'_>) -> ServiceInfo {
     let (layers, facts) = (layers::of_view(view, overrides), Facts::new(view));
-    let info = |(name, of): (&&str, &Of<'_>)| ServiceInfo {
-        layer: layers.get(*name).copied(),
+    move |name, of| ServiceInfo {
+        layer: layers.get(name).copied(),
         autonomy: facts.autonomy(name, of),
         ..info(name, of, minutes)
-    };
-    view.services.iter().map(info).collect()
+    }
 }
 
 fn info(name: &str, of: &Of<'_>, minutes: &Span<Minute>) -> ServiceInfo {
