@@ -34,8 +34,9 @@ export const rail: readonly RailEntry[] = [
   { path: paths.sql, label: 'nav.sql', icon: 'sql', key: 'q' },
 ];
 
-export function tracePath(id: string): string {
-  return `/traces/${encodeURIComponent(id)}`;
+/** A trace, opened at a span of it. */
+export function tracePath(id: string, span?: string | null): string {
+  return `/traces/${encodeURIComponent(id)}${span ? `?s=${span}` : ''}`;
 }
 
 export function servicePath(id: string): string {

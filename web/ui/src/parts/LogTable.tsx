@@ -211,7 +211,7 @@ function Detail({ record, onFilter, onOpenSpan }: RowProps) {
               <Icon name="traces" size={14} /> {record.span_id}
             </button>
           ) : (
-            <Link href={`${tracePath(record.trace_id)}${record.span_id ? `?s=${record.span_id}` : ''}`} className={log['link']}>
+            <Link href={tracePath(record.trace_id, record.span_id)} className={log['link']}>
               <Icon name="traces" size={14} /> {t('logs.trace')} <code>{record.trace_id.slice(0, 16)}…</code>
             </Link>
           ))}

@@ -4,7 +4,7 @@ import type { FindingSeverity } from '../api/governance';
 import type { Exactness, Layer, Minutes } from '../api/types';
 import { useT, type Key, type Translate } from '../i18n';
 import { en } from '../i18n/en';
-import { compact, count } from '../lib/format';
+import { compact, count, percent } from '../lib/format';
 import { clock, day } from '../lib/time';
 import { Icon, type IconName } from '../ui/Icon';
 import { SEVERITIES, type Counts } from './findings';
@@ -57,6 +57,15 @@ export function OutcomeChips({
       ))}
       {all.length > most && <span className={styles['none']}>+{all.length - most}</span>}
     </span>
+  );
+}
+
+/** The cell of a share of failed calls; it stands out from 1 % and from 5 % on. */
+export function ShareCell({ share }: { share: number }) {
+  return (
+    <td data-number data-bad={share >= 0.05} data-warn={share >= 0.01}>
+      {percent(share)}
+    </td>
   );
 }
 

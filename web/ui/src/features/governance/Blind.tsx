@@ -4,6 +4,7 @@ import type { NotEvaluated, Rule } from '../../api/governance';
 import { useI18n } from '../../i18n';
 import { inLanguage } from '../../parts/findings';
 import { nodeName } from '../../parts/nodes';
+import { Heads } from '../../ui/Heads';
 import table from '../../ui/table.module.css';
 import { blindByRule } from './model';
 import styles from './governance.module.css';
@@ -29,14 +30,7 @@ export function Blind({ items, evaluated, rules }: { items: readonly NotEvaluate
   return (
     <div className={styles['sheet']} role="region" aria-label={t('gov.tab.blind')} tabIndex={0}>
       <table className={table['table']}>
-        <thead>
-          <tr>
-            <th scope="col">{t('gov.rule')}</th>
-            <th scope="col" />
-            <th scope="col">{t('gov.subject')}</th>
-            <th scope="col">{t('gov.reason')}</th>
-          </tr>
-        </thead>
+        <Heads of={[t('gov.rule'), '', t('gov.subject'), t('gov.reason')]} />
         {blindByRule(items).map(([rule, reasons]) => (
           <tbody key={rule}>
             {reasons.map((item, index) => (

@@ -180,7 +180,7 @@ function Evidence({ finding }: { finding: Finding }) {
         <ul className={styles['evidence']}>
           {finding.evidence.map((item) => (
             <li key={`${item.trace_id} ${item.span_ids[0] ?? ''}`}>
-              <Link href={`${tracePath(item.trace_id)}${item.span_ids[0] ? `?s=${item.span_ids[0]}` : ''}`}>
+              <Link href={tracePath(item.trace_id, item.span_ids[0])}>
                 <code>{item.trace_id.slice(0, 16)}</code>
                 <span>{inLanguage(item.why, language) || t('gov.openTrace')}</span>
               </Link>

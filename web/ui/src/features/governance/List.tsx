@@ -7,6 +7,7 @@ import { percent } from '../../lib/format';
 import { clock, day } from '../../lib/time';
 import { SeverityMark } from '../../parts/figures';
 import { inLanguage, label, measureRows } from '../../parts/findings';
+import { Heads } from '../../ui/Heads';
 import styles from './governance.module.css';
 
 interface ListProps {
@@ -21,18 +22,16 @@ export function List({ groups, rules, selected, onSelect }: ListProps) {
   return (
     <div className={styles['list']}>
       <table>
-        <thead>
-          <tr>
-            <th scope="col">{t('gov.rule')}</th>
-            <th scope="col">{t('gov.claim')}</th>
-            <th scope="col">
-              {t('gov.measured')} / {t('gov.threshold')}
-            </th>
-            <th scope="col">{t('gov.confidence')}</th>
-            <th scope="col">{t('gov.firstSeen')}</th>
-            <th scope="col">{t('gov.lastSeen')}</th>
-          </tr>
-        </thead>
+        <Heads
+          of={[
+            t('gov.rule'),
+            t('gov.claim'),
+            `${t('gov.measured')} / ${t('gov.threshold')}`,
+            t('gov.confidence'),
+            t('gov.firstSeen'),
+            t('gov.lastSeen'),
+          ]}
+        />
         {groups.map(([severity, findings]) => (
           <tbody key={severity}>
             <tr className={styles['group']}>

@@ -53,7 +53,7 @@ export function EdgeDetail({ edge, model, overlay, params, env, onSelect }: Pane
           <ul>
             {edge.exemplars.map((exemplar) => (
               <li key={`${exemplar.trace_id} ${exemplar.span_id}`}>
-                <Link href={`${tracePath(exemplar.trace_id)}?s=${exemplar.span_id}`}>
+                <Link href={tracePath(exemplar.trace_id, exemplar.span_id)}>
                   <code>{exemplar.trace_id}</code>
                 </Link>
               </li>

@@ -3,6 +3,7 @@
 import { useT } from '../../i18n';
 import { count, duration, percent, rate } from '../../lib/format';
 import { OutcomeChips } from '../../parts/figures';
+import { Heads } from '../../ui/Heads';
 import type { MapModel } from './model';
 import styles from './map.module.css';
 
@@ -12,31 +13,21 @@ export function EdgeTable({ model, selected, onSelect }: { model: MapModel; sele
   return (
     <div className={styles['tableBox']}>
       <table className={styles['table']}>
-        <thead>
-          <tr>
-            <th scope="col">{t('map.source')}</th>
-            <th scope="col">{t('map.target')}</th>
-            <th scope="col">{t('map.protocol')}</th>
-            <th scope="col">{t('map.mode')}</th>
-            <th scope="col">{t('map.identity')}</th>
-            <th scope="col" data-number>
-              {t('map.calls')}
-            </th>
-            <th scope="col" data-number>
-              {t('map.rate')}
-            </th>
-            <th scope="col" data-number>
-              {t('map.errorShare')}
-            </th>
-            <th scope="col" data-number>
-              {t('map.client')} p95
-            </th>
-            <th scope="col" data-number>
-              {t('map.server')} p95
-            </th>
-            <th scope="col">{t('map.outcomes')}</th>
-          </tr>
-        </thead>
+        <Heads
+          of={[
+            t('map.source'),
+            t('map.target'),
+            t('map.protocol'),
+            t('map.mode'),
+            t('map.identity'),
+            { number: t('map.calls') },
+            { number: t('map.rate') },
+            { number: t('map.errorShare') },
+            { number: `${t('map.client')} p95` },
+            { number: `${t('map.server')} p95` },
+            t('map.outcomes'),
+          ]}
+        />
         <tbody>
           {[...model.edges]
             .sort((a, b) => b.calls - a.calls)

@@ -173,7 +173,7 @@ function useDots(detail: ServiceDetail, model: Charts): { failed: Dot[]; slow: D
         at: toMs(exemplar.time_ns ?? '0'),
         value: exemplar.duration_ns ?? null,
         error: exemplar.error ?? false,
-        href: withTenant(`${tracePath(exemplar.trace_id)}?s=${exemplar.span_id}`),
+        href: withTenant(tracePath(exemplar.trace_id, exemplar.span_id)),
         title: `${clock(exemplar.time_ns ?? '0')} ${exemplar.operation}${exemplar.duration_ns ? ` ${duration(exemplar.duration_ns)}` : ''}`,
       }));
       return {
@@ -191,7 +191,7 @@ function useDots(detail: ServiceDetail, model: Charts): { failed: Dot[]; slow: D
           at: toMs(trace.start_ns),
           value: null,
           error,
-          href: withTenant(`${tracePath(trace.trace_id)}${trace.matched_spans[0] ? `?s=${trace.matched_spans[0]}` : ''}`),
+          href: withTenant(tracePath(trace.trace_id, trace.matched_spans[0])),
           title: `${clock(trace.start_ns)} ${trace.root_name} ${t('trace.duration')} ${duration(trace.duration_ns)}`,
         })),
         model.from,

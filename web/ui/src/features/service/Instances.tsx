@@ -4,9 +4,9 @@ import type { ServiceDetail } from '../../api/governance';
 import { useT } from '../../i18n';
 import { compact, count } from '../../lib/format';
 import { clock } from '../../lib/time';
-import table from '../../ui/table.module.css';
+import { Heads } from '../../ui/Heads';
 import { presence, strips } from './model';
-import { Nothing, Section } from './Section';
+import { TableSection } from './Section';
 import styles from './service.module.css';
 
 const CELLS = 120;
@@ -19,49 +19,37 @@ export function Instances({ detail }: { detail: ServiceDetail }) {
   const note =
     atOnce === null || atOnce === undefined ? count(rows.length) : `${count(rows.length)} · ${t('service.instances.at')} ${atOnce}`;
   return (
-    <Section title={t('service.instances')} note={note}>
-      {rows.length === 0 ? (
-        <Nothing>{t('service.notSeen')}</Nothing>
-      ) : (
-        <table className={table['table']}>
-          <thead>
-            <tr>
-              <th scope="col">{t('service.instance')}</th>
-              <th scope="col">{t('service.version')}</th>
-              <th scope="col" className={styles['stripHead']}>
-                {t('service.time')}
-              </th>
-              <th scope="col" data-number>
-                {t('service.firstSeen')}
-              </th>
-              <th scope="col" data-number>
-                {t('service.lastSeen')}
-              </th>
-              <th scope="col" data-number>
-                {t('service.spans')}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ instance, cells }) => (
-              <tr key={`${instance.instance} ${instance.version}`} data-gone={instance.gone}>
-                <td className={styles['instance']} title={instance.instance}>
-                  {instance.instance}
-                  {instance.gone && <span className={styles['gone']}>{t('service.instance.gone')}</span>}
-                </td>
-                <td data-soft>{instance.version ?? '–'}</td>
-                <td className={styles['stripCell']}>
-                  <Strip cells={cells} gone={instance.gone ?? false} />
-                </td>
-                <td data-number>{clock(instance.first_ns).slice(0, 8)}</td>
-                <td data-number>{clock(instance.last_ns).slice(0, 8)}</td>
-                <td data-number>{compact(instance.spans)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </Section>
+    <TableSection
+      title={t('service.instances')}
+      note={note}
+      head={
+        <Heads
+          of={[
+            t('service.instance'),
+            t('service.version'),
+            t('service.time'),
+            { number: t('service.firstSeen') },
+            { number: t('service.lastSeen') },
+            { number: t('service.spans') },
+          ]}
+        />
+      }
+      rows={rows.map(({ instance, cells }) => (
+        <tr key={`${instance.instance} ${instance.version}`} data-gone={instance.gone}>
+          <td className={styles['instance']} title={instance.instance}>
+            {instance.instance}
+            {instance.gone && <span className={styles['gone']}>{t('service.instance.gone')}</span>}
+          </td>
+          <td data-soft>{instance.version ?? '–'}</td>
+          <td className={styles['stripCell']}>
+            <Strip cells={cells} gone={instance.gone ?? false} />
+          </td>
+          <td data-number>{clock(instance.first_ns).slice(0, 8)}</td>
+          <td data-number>{clock(instance.last_ns).slice(0, 8)}</td>
+          <td data-number>{compact(instance.spans)}</td>
+        </tr>
+      ))}
+    />
   );
 }
 

@@ -4,17 +4,16 @@ import { useState } from 'react';
 import { Link } from 'wouter';
 import type { ServiceDetail } from '../../api/governance';
 import { useT } from '../../i18n';
-import { count, duration, percent } from '../../lib/format';
+import { count, duration } from '../../lib/format';
 import { pageLink } from '../../lib/links';
 import { useRange } from '../../lib/range-context';
-import { OutcomeChips } from '../../parts/figures';
+import { OutcomeChips, ShareCell } from '../../parts/figures';
 import { quote } from '../../query/terms';
 import { paths, tracePath } from '../../routes';
 import { Button } from '../../ui/Button';
 import { SortHead } from '../../ui/SortHead';
-import table from '../../ui/table.module.css';
 import { operationsInOrder } from './model';
-import { Nothing, Section } from './Section';
+import { TableSection } from './Section';
 
 const FIRST = 12;
 
@@ -26,7 +25,7 @@ export function Operations({ detail, sort, onSort }: { detail: ServiceDetail; so
   const shown = whole ? all : all.slice(0, FIRST);
   const head = (column: string, label: string) => <SortHead column={column} sort={sort} label={label} number onSort={onSort} />;
   return (
-    <Section
+    <TableSection
       title={t('service.operations')}
       note={count(all.length)}
       actions={
@@ -36,64 +35,55 @@ export function Operations({ detail, sort, onSort }: { detail: ServiceDetail; so
           </Button>
         )
       }
-    >
-      {all.length === 0 ? (
-        <Nothing>{t('service.notSeen')}</Nothing>
-      ) : (
-        <table className={table['table']}>
-          <thead>
-            <tr>
-              <SortHead column="name" sort={sort} label={t('service.operation')} onSort={onSort} />
-              <th scope="col">{t('map.protocol')}</th>
-              {head('calls', t('figure.calls'))}
-              {head('error_ratio', t('figure.errors'))}
-              {head('p50', 'p50')}
-              {head('p95', 'p95')}
-              {head('p99', 'p99')}
-              <th scope="col">{t('services.outcomes')}</th>
-              <th scope="col" title={t('service.exemplars')}>
-                {t('service.examples')}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((operation) => {
-              const share = operation.calls === 0 ? 0 : operation.errors / operation.calls;
-              const q = `service:${quote(detail.service.id)} operation:${quote(operation.name)}`;
-              return (
-                <tr key={`${operation.name} ${operation.protocol}`}>
-                  <td data-wide title={operation.name}>
-                    <Link href={pageLink(paths.traces, time, { q })}>{operation.name}</Link>
-                  </td>
-                  <td data-soft>{operation.protocol ?? '–'}</td>
-                  <td data-number>{count(operation.calls)}</td>
-                  <td data-number data-bad={share >= 0.05} data-warn={share >= 0.01}>
-                    {percent(share)}
-                  </td>
-                  {(['p50_ns', 'p95_ns', 'p99_ns'] as const).map((name) => (
-                    <td key={name} data-number>
-                      {operation.latency ? duration(operation.latency[name]) : '–'}
-                    </td>
-                  ))}
-                  <td>
-                    <OutcomeChips outcomes={operation.outcomes} most={2} />
-                  </td>
-                  <td>
-                    {operation.exemplars.slice(0, 3).map((exemplar, index) => (
-                      <span key={exemplar.span_id}>
-                        {index > 0 && ' '}
-                        <Link href={`${tracePath(exemplar.trace_id)}?s=${exemplar.span_id}`} title={exemplar.trace_id}>
-                          <code>{exemplar.trace_id.slice(0, 4)}</code>
-                        </Link>
-                      </span>
-                    ))}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      )}
-    </Section>
+      head={
+        <thead>
+          <tr>
+            <SortHead column="name" sort={sort} label={t('service.operation')} onSort={onSort} />
+            <th scope="col">{t('map.protocol')}</th>
+            {head('calls', t('figure.calls'))}
+            {head('error_ratio', t('figure.errors'))}
+            {head('p50', 'p50')}
+            {head('p95', 'p95')}
+            {head('p99', 'p99')}
+            <th scope="col">{t('services.outcomes')}</th>
+            <th scope="col" title={t('service.exemplars')}>
+              {t('service.examples')}
+            </th>
+          </tr>
+        </thead>
+      }
+      rows={shown.map((operation) => {
+        const share = operation.calls === 0 ? 0 : operation.errors / operation.calls;
+        const q = `service:${quote(detail.service.id)} operation:${quote(operation.name)}`;
+        return (
+          <tr key={`${operation.name} ${operation.protocol}`}>
+            <td data-wide title={operation.name}>
+              <Link href={pageLink(paths.traces, time, { q })}>{operation.name}</Link>
+            </td>
+            <td data-soft>{operation.protocol ?? '–'}</td>
+            <td data-number>{count(operation.calls)}</td>
+            <ShareCell share={share} />
+            {(['p50_ns', 'p95_ns', 'p99_ns'] as const).map((name) => (
+              <td key={name} data-number>
+                {operation.latency ? duration(operation.latency[name]) : '–'}
+              </td>
+            ))}
+            <td>
+              <OutcomeChips outcomes={operation.outcomes} most={2} />
+            </td>
+            <td>
+              {operation.exemplars.slice(0, 3).map((exemplar, index) => (
+                <span key={exemplar.span_id}>
+                  {index > 0 && ' '}
+                  <Link href={tracePath(exemplar.trace_id, exemplar.span_id)} title={exemplar.trace_id}>
+                    <code>{exemplar.trace_id.slice(0, 4)}</code>
+                  </Link>
+                </span>
+              ))}
+            </td>
+          </tr>
+        );
+      })}
+    />
   );
 }

@@ -7,7 +7,7 @@ import { useT, type Key } from '../../i18n';
 import { count, duration, percent, rate } from '../../lib/format';
 import { pageLink } from '../../lib/links';
 import { useRange } from '../../lib/range-context';
-import { FindingCounts, LayerBadge, OutcomeChips } from '../../parts/figures';
+import { FindingCounts, LayerBadge, OutcomeChips, ShareCell } from '../../parts/figures';
 import { ServiceTag } from '../../parts/ServiceTag';
 import { servicePath } from '../../routes';
 import { SortHead } from '../../ui/SortHead';
@@ -99,9 +99,7 @@ function Row({ service, selected, env, onOpen }: { service: Service; selected: b
         <FindingCounts counts={service.findings} />
       </td>
       <td data-number>{rate(service.rate)}</td>
-      <td data-number data-bad={service.error_ratio >= 0.05} data-warn={service.error_ratio >= 0.01}>
-        {percent(service.error_ratio)}
-      </td>
+      <ShareCell share={service.error_ratio} />
       {[service.p50_ns, service.p95_ns, service.p99_ns].map((value, index) => (
         <td key={index} data-number>
           {service.calls === 0 ? '–' : duration(value)}

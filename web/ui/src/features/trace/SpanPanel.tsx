@@ -221,7 +221,7 @@ function SpanLinkView({ link }: { link: SpanLink }) {
   return (
     <div className={styles['event']}>
       <h4>
-        <Link href={`${tracePath(link.trace_id)}?s=${link.span_id}`}>
+        <Link href={tracePath(link.trace_id, link.span_id)}>
           <code>{link.trace_id}</code>
         </Link>
         <Copy text={link.trace_id} label={t('trace.copyId')} done={t('copy.done')} />

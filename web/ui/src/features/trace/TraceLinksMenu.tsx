@@ -100,7 +100,7 @@ export function LinkedTrace({ link, onOpen }: { link: Named; onOpen?: () => void
   return (
     <Link
       className={styles['linked']}
-      href={`${tracePath(link.trace_id)}?s=${link.span_id}`}
+      href={tracePath(link.trace_id, link.span_id)}
       title={`${link.trace_id} ${link.span_id}`}
       onClick={() => onOpen?.()}
     >
