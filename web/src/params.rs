@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use crate::error::{ApiError, Code};
 
+/// Most traces of one search in the APIs of others: more would hold a thread for minutes.
+pub(crate) const MOST_TRACES: i64 = 10_000;
+
 /// Parameters of the query string. Unknown ones are ignored; an empty one counts as absent.
 pub(crate) struct Query<T>(pub(crate) T);
 

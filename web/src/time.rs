@@ -39,6 +39,20 @@ pub(crate) fn range(from: Option<Moment>, to: Option<Moment>, now: i64) -> Resul
     Ok(Range { from: from_ns, to: to_ns })
 }
 
+/// A day, ns.
+const DAY: i64 = 86_400_000_000_000;
+
+/// A range that includes its end, as those of Jaeger and Zipkin do.
+pub(crate) fn closed(from: i64, to: i64) -> Range {
+    Range { from, to: to.saturating_add(1) }
+}
+
+/// What `endTs` and `lookback`, as ns, ask for in Jaeger and in Zipkin: a day until now where they are absent.
+pub(crate) fn looking_back(end: Option<i64>, lookback: Option<i64>, now: i64) -> Range {
+    let end = end.unwrap_or(now);
+    closed(end.saturating_sub(lookback.unwrap_or(DAY)), end)
+}
+
 /// What was typed is not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadMoment {
@@ -111,6 +125,14 @@ impl fmt::Display for Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_that_look_back_include_their_end() {
+        assert_eq!(looking_back(Some(50), Some(20), 99), Range { from: 30, to: 51 });
+        assert_eq!(looking_back(None, None, 2 * DAY), Range { from: DAY, to: 2 * DAY + 1 });
+        assert_eq!(looking_back(Some(i64::MAX), Some(1), 0).to, i64::MAX);
+        assert_eq!(looking_back(Some(-2), Some(i64::MAX), 0).from, i64::MIN);
+    }
 
     fn moment(text: &str) -> Result<Moment, BadMoment> {
         text.parse()

@@ -17,6 +17,7 @@ use crate::answer;
 use crate::error::ApiError;
 use crate::params::{Pairs, Path};
 use crate::state::AppState;
+use crate::time::looking_back;
 
 mod intake;
 mod search;
@@ -107,13 +108,10 @@ fn positive(pairs: &Pairs, name: &str) -> Result<Option<i64>, Failed> {
     number.map(Some).ok_or_else(|| Failed::bad(format!("{name} must be a whole number above 0, not {text:?}")))
 }
 
-/// What `endTs` and `lookback` (ms) ask for, both ends included; a day until now where they are absent.
+/// What `endTs` and `lookback` (ms) ask for.
 fn range(pairs: &Pairs, now: i64) -> Result<Range, Failed> {
-    const DAY_MS: i64 = 86_400_000;
-    let end = positive(pairs, "endTs")?.unwrap_or(now / 1_000_000);
-    let lookback = positive(pairs, "lookback")?.unwrap_or(DAY_MS);
-    let ns = |ms: i64| ms.saturating_mul(1_000_000);
-    Ok(Range { from: ns(end.saturating_sub(lookback)), to: ns(end).saturating_add(1) })
+    let ns = |name| Ok::<_, Failed>(positive(pairs, name)?.map(|ms| ms.saturating_mul(1_000_000)));
+    Ok(looking_back(ns("endTs")?, ns("lookback")?, now))
 }
 
 /// Names of services as stored that Zipkin shows under this one: it has lower case only.

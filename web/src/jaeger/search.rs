@@ -9,11 +9,10 @@ use storage::ids::TraceId;
 
 use super::golang::{boolean, duration, int, quoted};
 use super::{stored_service, stored_span_name, trace_id};
-use crate::params::Pairs;
+use crate::params::{MOST_TRACES, Pairs};
+use crate::time::{closed, looking_back};
 
 const DEFAULT_LIMIT: usize = 100;
-/// More would hold a thread for minutes; an error says so.
-const MAX_LIMIT: i64 = 10_000;
 /// How far v1 looks back where no start is given, ns.
 const LOOKBACK: i64 = 2 * 86_400 * 1_000_000_000;
 
@@ -98,19 +97,24 @@ fn raw(pairs: &Pairs) -> Result<(), String> {
     pairs.get("raw").map_or(Ok(()), |text| boolean(text).map(drop).map_err(|reason| unparsed("raw", &reason)))
 }
 
-/// Jaeger's ranges include their end.
-fn closed(from: i64, to: i64) -> Range {
-    Range { from, to: to.saturating_add(1) }
-}
-
 fn unparsed(name: &str, reason: &str) -> String {
     format!("unable to parse param '{name}': {reason}")
 }
 
 /// A parameter in µs, as ns.
 fn micros(pairs: &Pairs, name: &str) -> Result<Option<i64>, String> {
+    whole(pairs, name, 1_000)
+}
+
+/// A parameter in ms, as ns.
+fn millis(pairs: &Pairs, name: &str) -> Result<Option<i64>, String> {
+    whole(pairs, name, 1_000_000)
+}
+
+/// A whole number of a unit (ns), as ns.
+fn whole(pairs: &Pairs, name: &str, unit: i64) -> Result<Option<i64>, String> {
     let Some(text) = pairs.get(name) else { return Ok(None) };
-    int(text).map(|micros| Some(micros.saturating_mul(1_000))).map_err(|reason| unparsed(name, &reason))
+    int(text).map(|number| Some(number.saturating_mul(unit))).map_err(|reason| unparsed(name, &reason))
 }
 
 fn v1_duration(pairs: &Pairs, name: &str) -> Result<Option<i64>, String> {
@@ -127,8 +131,8 @@ fn v1_id(text: &str) -> Result<TraceId, String> {
 fn limit(text: Option<&str>) -> Result<usize, String> {
     match text.map(int).transpose()? {
         None | Some(0) => Ok(DEFAULT_LIMIT),
-        Some(limit @ 1..=MAX_LIMIT) => Ok(limit as usize),
-        Some(limit) => Err(format!("{limit} is not within 1 and {MAX_LIMIT}")),
+        Some(limit @ 1..=MOST_TRACES) => Ok(limit as usize),
+        Some(limit) => Err(format!("{limit} is not within 1 and {MOST_TRACES}")),
     }
 }
 
@@ -209,9 +213,10 @@ pub(super) fn v3_window(pairs: &Pairs) -> Result<(), String> {
 
 /// The range of `/api/v3/dependencies`: a day by default.
 pub(super) fn v3_range(pairs: &Pairs, now: i64) -> Result<Range, String> {
-    let end = v3_time(pairs, &["endTime", "end_time"])?.unwrap_or(now);
-    let start = v3_time(pairs, &["startTime", "start_time"])?.unwrap_or_else(|| end.saturating_sub(LOOKBACK / 2));
-    Ok(closed(start, end))
+    let end = v3_time(pairs, &["endTime", "end_time"])?;
+    let start = v3_time(pairs, &["startTime", "start_time"])?;
+    let range = looking_back(end, None, now);
+    Ok(Range { from: start.unwrap_or(range.from), ..range })
 }
 
 /// The first of these names that has a value.
@@ -245,11 +250,5 @@ fn v3_raw(pairs: &Pairs, names: &[&str]) -> Result<(), String> {
 
 /// The range of `/api/dependencies`: `endTs` and `lookback` in ms; a day by default.
 pub(super) fn v1_range(pairs: &Pairs, now: i64) -> Result<Range, String> {
-    let millis = |name: &str| {
-        let Some(text) = pairs.get(name) else { return Ok(None) };
-        int(text).map(|ms| Some(ms.saturating_mul(1_000_000))).map_err(|reason| unparsed(name, &reason))
-    };
-    let end = millis("endTs")?.unwrap_or(now);
-    let lookback = millis("lookback")?.unwrap_or(LOOKBACK / 2);
-    Ok(closed(end.saturating_sub(lookback), end))
+    Ok(looking_back(millis(pairs, "endTs")?, millis(pairs, "lookback")?, now))
 }

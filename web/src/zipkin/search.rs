@@ -13,12 +13,10 @@ use query::{QueryError, Range};
 use super::spans::{self, Span};
 use super::{Failed, positive, range, stored_services, warned};
 use crate::answer;
-use crate::params::Pairs;
+use crate::params::{MOST_TRACES, Pairs};
 use crate::state::AppState;
 
 const DEFAULT_LIMIT: i64 = 10;
-/// More would hold a thread for minutes.
-const MAX_LIMIT: i64 = 10_000;
 /// Traces looked at for one answer, and at once.
 const MOST_LOOKED_AT: usize = 20_000;
 const PAGE: usize = 200;
@@ -55,8 +53,8 @@ impl Question {
             }
         }
         let limit = positive(pairs, "limit")?.unwrap_or(DEFAULT_LIMIT);
-        if limit > MAX_LIMIT {
-            return Err(Failed::bad(format!("limit must be at most {MAX_LIMIT}")));
+        if limit > MOST_TRACES {
+            return Err(Failed::bad(format!("limit must be at most {MOST_TRACES}")));
         }
         Ok(Self {
             range: range(pairs, now)?,
