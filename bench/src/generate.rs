@@ -6,7 +6,7 @@ mod logs;
 mod model;
 mod random;
 mod spans;
-mod t1;
+pub mod t1;
 mod tally;
 mod tree;
 

@@ -90,11 +90,15 @@ fn push(
     if batch.len() < plan.batch { Ok(()) } else { send(source, batch, emit) }
 }
 
-/// One request: spans under their services, as a collector's batches are.
 fn send(source: &dyn SpanSource, batch: &mut Vec<Made>, emit: Emit<'_>) -> std::io::Result<()> {
     let rows = batch.len() as u32;
+    if rows == 0 { Ok(()) } else { emit(&request(source, batch.drain(..)), rows) }
+}
+
+/// One encoded request: spans under their services, as a collector's batches are.
+pub(super) fn request(source: &dyn SpanSource, batch: impl Iterator<Item = Made>) -> Vec<u8> {
     let mut by_service: BTreeMap<usize, Vec<Span>> = BTreeMap::new();
-    for made in batch.drain(..) {
+    for made in batch {
         by_service.entry(made.service).or_default().push(made.span);
     }
     let resource_spans = by_service.into_iter().map(|(service, spans)| ResourceSpans {
@@ -102,6 +106,5 @@ fn send(source: &dyn SpanSource, batch: &mut Vec<Made>, emit: Emit<'_>) -> std::
         scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],
         ..ResourceSpans::default()
     });
-    let request = ExportTraceServiceRequest { resource_spans: resource_spans.collect() };
-    if rows == 0 { Ok(()) } else { emit(&request.encode_to_vec(), rows) }
+    ExportTraceServiceRequest { resource_spans: resource_spans.collect() }.encode_to_vec()
 }
