@@ -135,7 +135,7 @@ impl Source {
         match self {
             Source::Live(batch) => {
                 let (least, greatest) = batch.time_bounds();
-                Ok(vec![Piece { least, greatest, rows: vec![0..batch.row_count()] }])
+                Ok(vec![Piece { least, greatest, rows: std::iter::once(0..batch.row_count()).collect() }])
             }
             Source::Stored(segment) => segment.pieces(read, order),
         }

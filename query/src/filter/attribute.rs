@@ -45,14 +45,14 @@ impl<'a> AttributeColumn<'a> {
 struct Key<'a> {
     key: &'a str,
     /// Its text between quotes: an object without it does not have the key, and is not parsed.
-    quoted: Finder<'static>,
+    quoted: Box<Finder<'static>>,
 }
 
 impl<'a> Key<'a> {
     fn new(key: &'a str) -> Self {
         let mut quoted = String::new();
         attrs::push_string(&mut quoted, key);
-        Self { key, quoted: Finder::new(quoted.as_bytes()).into_owned() }
+        Self { key, quoted: Box::new(Finder::new(quoted.as_bytes()).into_owned()) }
     }
 
     fn find<'b>(&self, object: &'b str) -> Option<&'b str> {

@@ -150,7 +150,6 @@ impl Documents {
         Ok(())
     }
 
-    #[expect(clippy::type_complexity, reason = "a pair that is taken apart at once")]
     fn field(
         &self,
         blob: &Blob,
