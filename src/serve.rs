@@ -83,7 +83,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     }
     match tokio::time::timeout(CLOSE_WITHIN, tenants::close(&stores)).await {
         Ok(closed) => closed.map_err(Failure::failed).and(served),
-        Err(_) => Err(Failure::failed("the store did not close in time; the next start reads its log")),
+        Err(_) => Err(Failure::failed("not every store closed in time; the next start reads their logs")),
     }
 }
 

@@ -87,6 +87,9 @@ pub(crate) trait Adapter: Send + Sync {
     }
 }
 
+/// [`Adapter::pause`] of products that write or merge every 30 s.
+const HALF_MINUTE_CYCLES: Duration = Duration::from_secs(45);
+
 /// An HTTP request to a product's query address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ask {

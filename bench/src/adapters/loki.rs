@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Adapter, Ask, Totals, Unreadable, json, length, number, parsed, quoted};
+use super::{Adapter, Ask, HALF_MINUTE_CYCLES, Totals, Unreadable, json, length, number, parsed, quoted};
 use crate::Signal;
 use crate::manifest::{LINES, Question, Window};
 
@@ -26,7 +26,7 @@ impl Adapter for Loki {
 
     /// Chunks are flushed in cycles of 30 s.
     fn pause(&self) -> Duration {
-        Duration::from_secs(45)
+        HALF_MINUTE_CYCLES
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {

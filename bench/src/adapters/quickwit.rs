@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json as object;
 
-use super::{Adapter, Ask, Totals, Unreadable, json, length, number, parsed, quoted};
+use super::{Adapter, Ask, HALF_MINUTE_CYCLES, Totals, Unreadable, json, length, number, parsed, quoted};
 use crate::Signal;
 use crate::manifest::{LINES, Question, Window};
 
@@ -38,7 +38,7 @@ impl Adapter for Quickwit {
 
     /// Splits are committed after 30 s, and merged after that.
     fn pause(&self) -> Duration {
-        Duration::from_secs(45)
+        HALF_MINUTE_CYCLES
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {

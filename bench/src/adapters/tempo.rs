@@ -8,7 +8,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::traceql::spanset;
-use super::{Adapter, Ask, Totals, Unreadable, escaped, json, length, otlp_spans, parsed, quoted, seconds};
+use super::{
+    Adapter, Ask, HALF_MINUTE_CYCLES, Totals, Unreadable, escaped, json, length, otlp_spans, parsed, quoted, seconds,
+};
 use crate::Signal;
 use crate::manifest::{Question, TRACES, Window};
 
@@ -46,7 +48,7 @@ impl Adapter for Tempo {
 
     /// Blocks are cut and compacted in cycles of 30 s.
     fn pause(&self) -> Duration {
-        Duration::from_secs(45)
+        HALF_MINUTE_CYCLES
     }
 
     fn found(&self, question: &Question, answers: &[Bytes]) -> Result<u64, Unreadable> {
