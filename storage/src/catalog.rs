@@ -72,8 +72,8 @@ const ATTEMPTS: u32 = 5;
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Layout of a segment's files that this version writes and reads.
-/// 1: all terms of an index in tantivy; read, and no longer written.
-const SEGMENT_FORMAT: i64 = 2;
+/// 1: all terms of an index in tantivy; 2: one run of rows. Both are read, and no longer written.
+const SEGMENT_FORMAT: i64 = 3;
 
 /// One lake, opened for writing. Calls queue up behind each other; each takes milliseconds.
 pub struct Catalog {

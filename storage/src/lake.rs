@@ -11,6 +11,7 @@ mod address;
 mod bucket;
 mod cache;
 mod directory;
+mod draft;
 mod flight;
 mod object;
 
@@ -24,6 +25,7 @@ use crate::segment::blob::{Blob, Checksums};
 use crate::store::LAKE_DIR;
 use bucket::Bucket;
 use directory::Directory;
+pub use draft::{Draft, Failure};
 pub(crate) use flight::FetchError;
 pub(crate) use object::Object;
 
@@ -34,7 +36,7 @@ pub(crate) const CACHE_DIR: &str = "cache";
 const MARKER: &str = "clew-lake";
 
 /// The file is not there, or not durable: what it was for must not be committed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{file}: {what}")]
 pub struct LakeError {
     pub file: String,
@@ -129,6 +131,23 @@ impl Lake {
         match &self.0 {
             Place::Directory(directory) => directory.put(path, bytes).await,
             Place::Bucket(bucket) => bucket.put(path, bytes).await,
+        }
+    }
+
+    /// Begins a file at `path`, relative to the data path. Blocking.
+    pub fn draft(&self, path: &str) -> Result<Draft, LakeError> {
+        match &self.0 {
+            Place::Directory(directory) => Draft::at(path, directory.root().join(path)),
+            Place::Bucket(bucket) => Draft::apart(path, bucket.cache().directory()),
+        }
+    }
+
+    /// Returns once all that was written is durable under the draft's path. When it fails nothing of it stays but
+    /// what a bucket may have taken.
+    pub async fn publish(&self, draft: Draft) -> Result<(), LakeError> {
+        match &self.0 {
+            Place::Directory(directory) => directory.publish(draft).await,
+            Place::Bucket(bucket) => bucket.publish(draft).await,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod blob;
 mod cache;
+mod concat;
 mod encode;
 pub(crate) mod extract;
 mod index;
@@ -9,6 +10,7 @@ mod merge;
 mod order;
 mod parquet;
 mod pieces;
+mod runs;
 pub(crate) mod services;
 mod traces;
 
@@ -116,7 +118,7 @@ impl Segment {
         if metadata.metadata().file_metadata().num_rows() as u64 != meta.rows {
             return Err(parquet.damaged(format!("its footer speaks of other than {} rows", meta.rows)));
         }
-        let index = IndexReader::open(index)?;
+        let index = IndexReader::open(index, meta.rows)?;
         Ok(Readers { parquet, metadata, index })
     }
 
@@ -138,14 +140,14 @@ impl Segment {
     pub fn read(&self, read: &Read<'_>) -> Result<Chunks, ReadError> {
         let readers = self.readers()?;
         let blocks = Self::blocks(&readers, read)?;
-        self.chunks(&readers, read.columns, &pieces::ranges(&blocks, self.meta.rows as usize))
+        self.chunks(&readers, read.columns, &readers.index.runs().ranges(&blocks))
     }
 
     /// The rows of a read in pieces.
     pub fn pieces(&self, read: &Read<'_>, order: TimeOrder) -> Result<Vec<Piece>, ReadError> {
         let readers = self.readers()?;
         let blocks = Self::blocks(&readers, read)?;
-        Ok(pieces::pieces(&blocks, readers.index.times(), self.meta.rows as usize, order))
+        Ok(pieces::pieces(&blocks, readers.index.times(), readers.index.runs(), order))
     }
 
     /// Chunks of one of [`Self::pieces`], in row order.

@@ -3,11 +3,12 @@
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, RecordBatch};
 use arrow::compute;
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampNanosecondType, UInt32Type, UInt64Type};
+use serde::{Deserialize, Serialize};
 
-use super::text::Value;
+use super::text::{self, Value};
 
 /// Statistics of one column of a segment. DuckDB skips files by them and answers `min` and `max`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColumnStats {
     pub column: String,
     /// Rows are the sum of both.
@@ -24,11 +25,25 @@ pub struct ColumnStats {
 impl ColumnStats {
     /// Adds the rows of a batch to those that were measured; none yet where `all` is empty.
     pub fn add_batch(all: &mut Vec<Self>, rows: &RecordBatch) {
+        Self::add(all, columns(rows));
+    }
+
+    /// Adds the rows of which `more` is known, of the same columns.
+    pub fn add(all: &mut Vec<Self>, more: Vec<Self>) {
         if all.is_empty() {
-            *all = columns(rows);
+            *all = more;
             return;
         }
-        all.iter_mut().zip(columns(rows)).for_each(|(column, more)| column.absorb(more));
+        all.iter_mut().zip(more).for_each(|(column, more)| column.absorb(more));
+    }
+
+    /// The same with short texts as bounds; None where one cannot be told so.
+    pub fn shortened(&self) -> Option<Self> {
+        let bounds = match &self.bounds {
+            Some(bounds) => Some(text::shortened(bounds)?),
+            None => None,
+        };
+        Some(Self { bounds, ..self.clone() })
     }
 
     fn absorb(&mut self, more: Self) {

@@ -2,18 +2,34 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use super::columns::Kind;
 
 /// A least or greatest value of a column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// Any integer column, signed or not.
     Integer(i128),
+    #[serde(with = "bits")]
     Float(f64),
     /// ns since the epoch.
     Time(i64),
     Text(String),
     Boolean(bool),
+}
+
+/// Floats in JSON, which has no infinity.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.to_bits().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
 }
 
 impl Value {
@@ -126,6 +142,16 @@ fn boolean(text: &str) -> Option<bool> {
         "0" | "false" => Some(false),
         "1" | "true" => Some(true),
         _ => None,
+    }
+}
+
+/// Bounds of which no text is long; None where none lies above.
+pub(super) fn shortened(bounds: &(Value, Value)) -> Option<(Value, Value)> {
+    match bounds {
+        (Value::Text(least), Value::Text(greatest)) => {
+            Some((Value::Text(text_below(least).to_owned()), Value::Text(text_above(greatest)?)))
+        }
+        other => Some(other.clone()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +25,7 @@ use tokio::sync::Semaphore;
 use super::address::{Address, Scheme};
 use super::cache::{CHUNK, ChunkCache, Key};
 use super::flight::FetchError;
-use super::{Figures, LakeError, MARKER};
+use super::{Draft, Figures, LakeError, MARKER};
 
 /// A read, all attempts together.
 pub(super) const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -180,6 +181,19 @@ impl Bucket {
             Ok(())
         })
         .await
+    }
+
+    /// As [`Self::put`]. Only now is the file in memory, whose maker has let go of all that it took.
+    pub(super) async fn publish(self: &Arc<Self>, draft: Draft) -> Result<(), LakeError> {
+        let path = draft.path().to_owned();
+        let read = tokio::task::spawn_blocking(move || {
+            let mut bytes = vec![0; usize::try_from(draft.bytes()).map_err(io::Error::other)?];
+            draft.file().read_exact_at(&mut bytes, 0).map(|()| bytes)
+        });
+        match read.await.map_err(io::Error::other).flatten() {
+            Ok(bytes) => self.put(&path, bytes.into()).await,
+            Err(error) => Err(LakeError { file: path, what: error.to_string() }),
+        }
     }
 
     async fn upload(&self, path: &ObjectPath, bytes: &Bytes) -> Result<(), Error> {

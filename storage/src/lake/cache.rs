@@ -77,6 +77,11 @@ impl ChunkCache {
         Self { root, bound, state: Mutex::new(state), unique: AtomicU64::new(0) }
     }
 
+    /// What files of no other kind may lie in, but without a name.
+    pub(super) fn directory(&self) -> &Path {
+        &self.root
+    }
+
     /// Bytes on disk at most.
     pub(super) fn bound(&self) -> u64 {
         self.bound

@@ -11,7 +11,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::{LakeError, MARKER};
+use super::{Draft, LakeError, MARKER};
 
 #[derive(Clone)]
 pub(super) struct Directory {
@@ -52,6 +52,16 @@ impl Directory {
             .await
             .map_err(|error| failed(&error))?
             .map_err(|error| failed(&error))
+    }
+
+    pub(super) async fn publish(&self, mut draft: Draft) -> Result<(), LakeError> {
+        let (path, full, root) = (draft.path().to_owned(), self.root.join(draft.path()), self.root.clone());
+        let failed = |what: String| LakeError { file: path, what };
+        let synced = tokio::task::spawn_blocking(move || sync_with_parents(&full, &root).map(|()| draft.keep()));
+        match synced.await {
+            Ok(synced) => synced.map_err(|error| failed(error.to_string())),
+            Err(error) => Err(failed(error.to_string())),
+        }
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Bytes, LakeError> {

@@ -25,7 +25,9 @@ pub struct Checksums(Vec<u32>);
 
 impl Checksums {
     pub fn of(contents: &[u8]) -> Self {
-        Self(contents.chunks(BLOCK_BYTES).map(crc32fast::hash).collect())
+        let mut sums = Summing::default();
+        sums.add(contents);
+        sums.finish()
     }
 
     /// Four bytes a block, little-endian.
@@ -35,6 +37,41 @@ impl Checksums {
 
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.as_chunks().0.iter().map(|crc| u32::from_le_bytes(*crc)).collect())
+    }
+}
+
+/// The checksums of a file in the making.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Summing {
+    blocks: Vec<u32>,
+    /// Of the block that is not yet full.
+    begun: crc32fast::Hasher,
+    filled: usize,
+}
+
+impl Summing {
+    pub(crate) fn add(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.filled));
+            self.begun.update(now);
+            self.filled += now.len();
+            bytes = later;
+            if self.filled == BLOCK_BYTES {
+                self.end_block();
+            }
+        }
+    }
+
+    fn end_block(&mut self) {
+        self.blocks.push(std::mem::take(&mut self.begun).finalize());
+        self.filled = 0;
+    }
+
+    pub(crate) fn finish(mut self) -> Checksums {
+        if self.filled > 0 {
+            self.end_block();
+        }
+        Checksums(self.blocks)
     }
 }
 

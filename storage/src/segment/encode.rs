@@ -10,14 +10,17 @@ use parquet::errors::ParquetError;
 use super::index::{IndexError, IndexWriter};
 use super::{Segment, order, parquet as layout};
 use crate::catalog::ColumnStats;
+use crate::lake::{Draft, Failure, LakeError};
 use crate::scan::{Read, ReadError};
 use crate::schema::Table;
 use crate::terms::Prune;
 
-/// The bytes of a new segment, and what the catalogue will say of it.
+/// A new segment that nobody knows yet, and what the catalogue will say of it.
+#[derive(Debug)]
 pub struct Encoded {
     pub table: Table,
-    pub parquet: Vec<u8>,
+    /// Whole, but not yet published.
+    pub parquet: Draft,
     pub parquet_footer: u64,
     pub index: Vec<u8>,
     pub rows: u64,
@@ -27,15 +30,25 @@ pub struct Encoded {
     pub max_time: i64,
 }
 
-/// The rows cannot be written as a segment: a fault of this program or its libraries.
+/// The rows cannot be written as a segment.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
+    /// The disk is full or fails; the others are faults of this program or its libraries.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
     #[error("the rows cannot be ordered: {0}")]
     Arrow(#[from] ArrowError),
     #[error("the Parquet file cannot be written: {0}")]
     Parquet(#[from] ParquetError),
     #[error(transparent)]
     Index(#[from] IndexError),
+}
+
+impl EncodeError {
+    /// The disk's fault where it is.
+    pub(super) fn of(self, failure: &Failure) -> Self {
+        failure.get().map_or(self, Self::Lake)
+    }
 }
 
 /// A segment that is written from others could not be.
@@ -56,8 +69,13 @@ impl From<ArrowError> for RewriteError {
 /// Rows of a flush that are put in order at once. Each piece costs a look at every batch's dictionaries.
 const PIECE_ROWS: usize = 65_536;
 
-/// Orders rows and encodes them; None where there are none. CPU-bound. The rows are not copied as a whole.
-pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Result<Option<Encoded>, EncodeError> {
+/// Orders rows and writes them; None where there are none. CPU-bound. The rows are not copied as a whole.
+pub fn encode(
+    table: Table,
+    schema: SchemaRef,
+    batches: &[RecordBatch],
+    draft: Draft,
+) -> Result<Option<Encoded>, EncodeError> {
     let columns = order::key_columns(table);
     let keys = batches.iter().map(|batch| super::project(batch, columns)).collect::<Result<Vec<_>, _>>()?;
     let Some(first) = keys.first() else { return Ok(None) };
@@ -71,7 +89,8 @@ pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Resul
         let batch = ends.partition_point(|end| *end <= row);
         (batch, row - if batch == 0 { 0 } else { ends[batch - 1] })
     };
-    super::merge::in_order(table, schema, &keys, PIECE_ROWS, |rows| {
+    let encoder = Encoder::new(table, schema, draft)?;
+    super::merge::in_order(encoder, &keys, PIECE_ROWS, |rows| {
         let mut places: Vec<_> = rows.iter().map(place).collect();
         // Only batches that it takes rows from: neighbours came together, and each one costs a look at it.
         let (mut numbers, mut used) = (vec![usize::MAX; batches.len()], Vec::new());
@@ -91,10 +110,11 @@ pub fn encode(table: Table, schema: SchemaRef, batches: &[RecordBatch]) -> Resul
 pub fn keep_rows(
     segment: &Segment,
     schema: SchemaRef,
+    draft: Draft,
     mut keep: impl FnMut(&RecordBatch) -> Result<BooleanArray, ReadError>,
 ) -> Result<Option<Encoded>, RewriteError> {
     let table = segment.meta().table;
-    let mut encoder = Encoder::new(table, schema)?;
+    let mut encoder = Encoder::new(table, schema, draft)?;
     let all = table.schema();
     let columns = all_columns(&all);
     let read = Read { columns: &columns, prune: &Prune::All, from: i64::MIN, to: i64::MAX };
@@ -123,7 +143,8 @@ pub(super) struct Encoder {
     table: Table,
     /// As in the file, with field ids.
     schema: SchemaRef,
-    parquet: ArrowWriter<Vec<u8>>,
+    parquet: ArrowWriter<Draft>,
+    failure: Failure,
     index: IndexWriter,
     columns: Vec<ColumnStats>,
     bounds: Option<(i64, i64)>,
@@ -131,10 +152,16 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(table: Table, schema: SchemaRef) -> Result<Self, EncodeError> {
-        let parquet = layout::writer(table, schema.clone())?;
+    pub(super) fn new(table: Table, schema: SchemaRef, draft: Draft) -> Result<Self, EncodeError> {
+        let failure = draft.failure();
+        let parquet =
+            layout::writer(table, schema.clone(), draft).map_err(|error| EncodeError::from(error).of(&failure))?;
         let index = IndexWriter::new(table)?;
-        Ok(Self { table, schema, parquet, index, columns: Vec::new(), bounds: None, rows: 0 })
+        Ok(Self { table, schema, parquet, failure, index, columns: Vec::new(), bounds: None, rows: 0 })
+    }
+
+    pub(super) fn table(&self) -> Table {
+        self.table
     }
 
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
@@ -144,21 +171,20 @@ impl Encoder {
         self.rows += batch.num_rows() as u64;
         ColumnStats::add_batch(&mut self.columns, batch);
         self.index.push(batch)?;
-        self.parquet.write(&RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())?)?;
-        Ok(())
+        let batch = RecordBatch::try_new(self.schema.clone(), batch.columns().to_vec())?;
+        self.parquet.write(&batch).map_err(|error| EncodeError::from(error).of(&self.failure))
     }
 
     /// None without rows.
     pub(super) fn finish(self) -> Result<Option<Encoded>, EncodeError> {
         let Some((min_time, max_time)) = self.bounds else { return Ok(None) };
-        let parquet = self.parquet.into_inner()?;
-        // The last 8 bytes are the footer's length and the magic (Parquet format, "File Format").
-        let footer = parquet.len().checked_sub(8).and_then(|at| parquet[at..].first_chunk());
+        let parquet = self.parquet.into_inner().map_err(|error| EncodeError::from(error).of(&self.failure))?;
+        let index = self.index.finish(&self.columns)?;
         Ok(Some(Encoded {
             table: self.table,
-            parquet_footer: u64::from(footer.map_or(0, |bytes| u32::from_le_bytes(*bytes))),
+            parquet_footer: layout::footer_bytes(&parquet),
             parquet,
-            index: self.index.finish()?,
+            index,
             rows: self.rows,
             columns: self.columns,
             min_time,

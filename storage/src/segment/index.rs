@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   ┌──────────┬───────────────┬──────────┬─────────┬──────────────┬──────────────┬──────────┬────────────────┬──────────┐
-//!   │ CLEWIDX2 │ tantivy files │ postings │ names   │ fingerprints │ block times  │ contents │ contents bytes │ CLEWIDX2 │
+//!   │ CLEWIDX3 │ tantivy files │ postings │ names   │ fingerprints │ block times  │ contents │ contents bytes │ CLEWIDX3 │
 //!   │ 8 bytes  │ words of logs │ of terms │ of them │ of traces    │ 16 B a block │ JSON     │ u64 LE         │ 8 bytes  │
 //!   └──────────┴───────────────┴──────────┴─────────┴──────────────┴──────────────┴──────────┴────────────────┴──────────┘
 //! ```
@@ -13,11 +13,14 @@
 //!   a tenth of the time that a dictionary of all of them takes, and a fifth of the room (docs/performance.md).
 //! * Words of texts are tantivy's ([`documents`]): parts of words are asked for too, so all are kept as they are.
 //! * Trace ids are a sorted list of [`fingerprints`] that finds a trace in one or two reads.
+//! * Contents also say what runs the rows are of ([`Runs`]), and the statistics of the columns: [`join`] makes one index
+//!   out of several without seeing a row.
 
 mod bits;
 mod directory;
 mod documents;
 mod fingerprints;
+mod join;
 mod names;
 mod postings;
 
@@ -30,6 +33,8 @@ use serde::{Deserialize, Serialize};
 use super::blob::Blob;
 use super::extract::{self, BlockWords};
 use super::order;
+use super::runs::Runs;
+use crate::catalog::ColumnStats;
 use crate::scan::ReadError;
 use crate::schema::Table;
 use crate::terms::{Field, Prune};
@@ -38,15 +43,16 @@ use arrow::compute::concat_batches;
 use documents::{DocumentWriter, Documents, Files};
 pub(super) use fingerprints::fingerprint;
 use fingerprints::{Fingerprints, Pairs};
+pub(super) use join::{JoinError, Joinable, join};
 use names::{Names, NamesWriter};
 use postings::{Postings, PostingsWriter};
 
 /// Rows of one document. Small enough that a rare hit reads one page, large enough that values repeat.
 pub(super) const BLOCK_ROWS: usize = 256;
 
-const MAGIC: &[u8; 8] = b"CLEWIDX2";
-/// Of an index that keeps all terms in tantivy.
-const FIRST_MAGIC: &[u8; 8] = b"CLEWIDX1";
+const MAGIC: &[u8; 8] = b"CLEWIDX3";
+/// Of an index that keeps all terms in tantivy, and of one that knows neither runs nor statistics.
+const EARLIER: [&[u8; 8]; 2] = [b"CLEWIDX1", b"CLEWIDX2"];
 
 #[derive(Serialize, Deserialize)]
 struct Contents {
@@ -57,6 +63,19 @@ struct Contents {
     times: Range<u64>,
     /// Of keys, tags and operations; the first format has them in tantivy.
     terms: Option<Terms<Range<u64>, Range<u64>>>,
+    /// Rows of each run. Earlier formats have one run, and do not say how long it is.
+    #[serde(default)]
+    runs: Vec<u32>,
+    /// None in earlier formats, and where a bound cannot be told shortly.
+    #[serde(default)]
+    columns: Option<Vec<ColumnStats>>,
+}
+
+impl Contents {
+    fn parts(&self) -> impl Iterator<Item = &Range<u64>> {
+        let terms = self.terms.iter().flat_map(|terms| [&terms.postings, &terms.names]);
+        self.files.iter().map(|(_, range)| range).chain([&self.fingerprints, &self.times]).chain(terms)
+    }
 }
 
 /// Two views of the same terms.
@@ -88,6 +107,7 @@ pub(super) struct IndexWriter {
     /// Rows of a block that is not yet full.
     begun: Option<RecordBatch>,
     blocks: u32,
+    rows: u32,
     pairs: Pairs,
     /// Least and greatest time of each block, i64 LE.
     times: Vec<u8>,
@@ -99,7 +119,7 @@ impl IndexWriter {
         let terms = Terms { postings: PostingsWriter::default(), names: NamesWriter::default() };
         let (words, pairs, times) = (BlockWords::default(), Pairs::default(), Vec::new());
         let (begun_terms, arena) = (Vec::new(), Vec::new());
-        Ok(Self { table, documents, words, terms, begun_terms, arena, begun: None, blocks: 0, pairs, times })
+        Ok(Self { table, documents, words, terms, begun_terms, arena, begun: None, blocks: 0, rows: 0, pairs, times })
     }
 
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), IndexError> {
@@ -115,35 +135,28 @@ impl IndexWriter {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<Vec<u8>, IndexError> {
+    /// `columns` are the statistics of all rows.
+    pub(super) fn finish(mut self, columns: &[ColumnStats]) -> Result<Vec<u8>, IndexError> {
         if let Some(rest) = self.begun.take() {
             self.block(&rest, 0..rest.num_rows())?;
         }
-        let mut packed = MAGIC.to_vec();
-        let files = self.documents.map(|documents| documents.write(&mut packed)).transpose()?.unwrap_or_default();
-        let mut part = |write: &mut dyn FnMut(&mut Vec<u8>)| {
-            let from = packed.len() as u64;
-            write(&mut packed);
-            from..packed.len() as u64
+        let mut packer = Packer::new();
+        let files = match self.documents {
+            Some(documents) => documents.write(&mut packer.packed)?,
+            None => Files::default(),
         };
         let Terms { postings, names } = self.terms;
-        let (mut postings, mut names, mut pairs) = (Some(postings), Some(names), Some(self.pairs));
-        let terms = Terms {
-            postings: part(&mut |out| postings.take().into_iter().for_each(|postings| postings.write(out))),
-            names: part(&mut |out| names.take().into_iter().for_each(|names| names.write(out))),
-        };
-        let fingerprints = part(&mut |out| pairs.take().into_iter().for_each(|pairs| pairs.write(out)));
-        let times = part(&mut |out| out.extend_from_slice(&self.times));
-        let contents = Contents { files, fingerprints, times, terms: Some(terms) };
-        let from = packed.len();
-        serde_json::to_writer(&mut packed, &contents).expect("a Vec takes every write");
-        let length = (packed.len() - from) as u64;
-        packed.extend_from_slice(&length.to_le_bytes());
-        packed.extend_from_slice(MAGIC);
-        Ok(packed)
+        let terms =
+            Terms { postings: packer.part(|out| postings.write(out)), names: packer.part(|out| names.write(out)) };
+        let fingerprints = packer.part(|out| self.pairs.write(out));
+        let times = packer.part(|out| out.extend_from_slice(&self.times));
+        let columns = columns.iter().map(ColumnStats::shortened).collect();
+        let runs = Vec::from_iter((self.rows > 0).then_some(self.rows));
+        Ok(packer.finish(&Contents { files, fingerprints, times, terms: Some(terms), runs, columns }))
     }
 
     fn block(&mut self, batch: &RecordBatch, rows: Range<usize>) -> Result<(), IndexError> {
+        self.rows += rows.len() as u32;
         let Self { terms: Terms { postings, names }, arena, begun_terms, .. } = self;
         arena.clear();
         begun_terms.clear();
@@ -172,8 +185,35 @@ impl IndexWriter {
     }
 }
 
-/// Row ranges of the blocks of a segment of `rows` rows.
-pub(super) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+/// The file in the making, part after part.
+struct Packer {
+    packed: Vec<u8>,
+}
+
+impl Packer {
+    fn new() -> Self {
+        Self { packed: MAGIC.to_vec() }
+    }
+
+    fn part(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u64> {
+        let from = self.packed.len() as u64;
+        write(&mut self.packed);
+        from..self.packed.len() as u64
+    }
+
+    fn finish(self, contents: &Contents) -> Vec<u8> {
+        let mut packed = self.packed;
+        let from = packed.len();
+        serde_json::to_writer(&mut packed, contents).expect("a Vec takes every write");
+        let length = (packed.len() - from) as u64;
+        packed.extend_from_slice(&length.to_le_bytes());
+        packed.extend_from_slice(MAGIC);
+        packed
+    }
+}
+
+/// Ranges of the blocks of `rows` rows.
+fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(BLOCK_ROWS).map(move |from| from..(from + BLOCK_ROWS).min(rows))
 }
 
@@ -184,14 +224,25 @@ pub(super) struct IndexReader {
     terms: Option<Terms<Postings, Names>>,
     fingerprints: Fingerprints,
     times: Vec<(i64, i64)>,
+    runs: Runs,
 }
 
 impl IndexReader {
-    pub(super) fn open(blob: Arc<Blob>) -> Result<Self, ReadError> {
+    /// Of a segment of `rows` rows.
+    pub(super) fn open(blob: Arc<Blob>, rows: u64) -> Result<Self, ReadError> {
         let contents = contents(&blob)?;
+        let runs = match &*contents.runs {
+            [] => Runs::new((rows > 0).then_some(rows as u32)),
+            runs => Runs::new(runs.iter().copied()),
+        };
         let times = blob.read(contents.times)?;
         let bound = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_le_bytes);
         let times: Vec<_> = times.as_chunks::<16>().0.iter().map(|t| (bound(&t[..8]), bound(&t[8..]))).collect();
+        if runs.rows() as u64 != rows || runs.blocks() as usize != times.len() {
+            let found =
+                format!("{} blocks of {} rows, and {} times of blocks", runs.blocks(), runs.rows(), times.len());
+            return Err(blob.damaged(format!("{found}, for {rows} rows")));
+        }
         let documents = (!contents.files.is_empty()).then(|| Documents::open(&blob, contents.files)).transpose()?;
         if let Some(documents) = documents.as_ref().filter(|documents| documents.count() != times.len()) {
             return Err(blob.damaged(format!("{} documents for {} blocks", documents.count(), times.len())));
@@ -201,7 +252,7 @@ impl IndexReader {
         };
         let terms = contents.terms.map(open).transpose()?;
         let fingerprints = Fingerprints::open(&blob, contents.fingerprints)?;
-        Ok(Self { blob, documents, terms, fingerprints, times })
+        Ok(Self { blob, documents, terms, fingerprints, times, runs })
     }
 
     /// Numbers of the blocks that may hold a matching row, ascending; None: all of them.
@@ -283,6 +334,10 @@ impl IndexReader {
         self.fingerprints.each(&self.blob, see)
     }
 
+    pub(super) fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
     /// Least and greatest time of each block, ns.
     pub(super) fn times(&self) -> &[(i64, i64)] {
         &self.times
@@ -295,14 +350,12 @@ fn contents(blob: &Blob) -> Result<Contents, ReadError> {
     let from = blob.size().checked_sub(tail).ok_or_else(foreign)?;
     let end = blob.read(from..blob.size())?;
     let (length, magic) = end.split_at(8);
-    if magic != MAGIC && magic != FIRST_MAGIC {
+    if magic != MAGIC && EARLIER.iter().all(|earlier| magic != *earlier) {
         return Err(foreign());
     }
     let length = u64::from_le_bytes(length.try_into().map_err(|_| foreign())?);
     let json = blob.read(from.checked_sub(length).ok_or_else(foreign)?..from)?;
     let contents: Contents = serde_json::from_slice(&json).map_err(|error| blob.damaged(error.to_string()))?;
     let inside = |range: &Range<u64>| range.start <= range.end && range.end <= blob.size();
-    let terms = contents.terms.iter().flat_map(|terms| [&terms.postings, &terms.names]);
-    let parts = contents.files.iter().map(|(_, range)| range).chain([&contents.fingerprints, &contents.times]);
-    if parts.chain(terms).all(inside) { Ok(contents) } else { Err(blob.damaged("its contents lie outside of it")) }
+    if contents.parts().all(inside) { Ok(contents) } else { Err(blob.damaged("its contents lie outside of it")) }
 }

@@ -1,5 +1,5 @@
-//! Several segments become one, in bounded memory: the keys of all rows are ordered, then whole rows
-//! are fetched piece by piece in that order.
+//! Several segments become one, in bounded memory: long ones are put together as they are ([`super::concat`]); of short
+//! ones the keys of all rows are ordered, then whole rows are fetched piece by piece in that order.
 //!
 //! A plain merge of the sorted inputs would not do: a trace that lies in two of them begins, in the
 //! result, where the earlier part begins. Pieces are fetched by row number, which costs little where
@@ -13,8 +13,10 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use super::Segment;
+use super::concat::{Concatenation, LEAST_ROWS};
 use super::encode::{EncodeError, Encoded, Encoder, RewriteError, all_columns, plain};
 use super::order::{self, SpanKeys};
+use crate::lake::Draft;
 use crate::scan::{Read, ReadError};
 use crate::schema::Table;
 use crate::terms::Prune;
@@ -23,23 +25,32 @@ use crate::terms::Prune;
 const PIECE_ROWS: usize = 16_384;
 
 /// One segment of all rows, spans that were sent twice once. All segments are of `table`. CPU-bound.
-pub fn merge(table: Table, schema: SchemaRef, segments: &[Arc<Segment>]) -> Result<Option<Encoded>, RewriteError> {
+pub fn merge(
+    table: Table,
+    schema: SchemaRef,
+    segments: &[Arc<Segment>],
+    draft: Draft,
+) -> Result<Option<Encoded>, RewriteError> {
+    let readers = segments.iter().map(|segment| segment.readers()).collect::<Result<Vec<_>, _>>()?;
+    if let Some(whole) = Concatenation::new(table, &schema, LEAST_ROWS, segments, &readers)? {
+        return whole.write(table, &schema, draft).map(Some);
+    }
+    drop(readers);
     let keys = keys(table, segments)?;
-    in_order(table, schema, &keys, PIECE_ROWS, |rows| fetch(table, segments, rows))
+    in_order(Encoder::new(table, schema, draft)?, &keys, PIECE_ROWS, |rows| fetch(table, segments, rows))
 }
 
 /// Writes rows in the order of their keys. `fetch` gives rows by their number among the keys, in the order asked.
 pub(super) fn in_order<E: From<EncodeError> + From<ArrowError>>(
-    table: Table,
-    schema: SchemaRef,
+    mut encoder: Encoder,
     keys: &RecordBatch,
     piece_rows: usize,
     mut fetch: impl FnMut(&[u32]) -> Result<RecordBatch, E>,
 ) -> Result<Option<Encoded>, E> {
+    let table = encoder.table();
     let order = order::order(table, keys);
     let spans = (table == Table::Spans).then(|| SpanKeys::of(keys));
     let twins = |a: u32, b: u32| spans.as_ref().is_some_and(|keys| keys.get(a) == keys.get(b));
-    let mut encoder = Encoder::new(table, schema)?;
     let mut from = 0;
     while from < order.len() {
         let mut to = (from + piece_rows).min(order.len());

@@ -1,6 +1,6 @@
 //! The Parquet file of a segment: how it is laid out, and how rows are read out of it.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,15 +10,22 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
     RowSelector,
 };
-use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY, ProjectionMask};
+use parquet::arrow::{
+    ArrowSchemaConverter, ArrowWriter, PARQUET_FIELD_ID_META_KEY, ProjectionMask, add_encoded_arrow_schema_to_metadata,
+};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{ChunkReader, Length};
-use parquet::schema::types::ColumnPath;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use super::blob::Blob;
+use crate::lake::Draft;
+use crate::scan::ReadError;
 use crate::schema::{Table, col};
 
 /// Rows of one page at most: what a hit costs to decode, times the columns read.
@@ -26,7 +33,7 @@ pub(super) const PAGE_ROWS: usize = 1024;
 const PAGE_BYTES: usize = 64 << 10;
 /// Rows of one row group: what a read of a few rows costs beside them, the places of its pages and its
 /// dictionaries, must not grow with the file.
-const GROUP_ROWS: usize = 64 * PAGE_ROWS;
+pub(super) const GROUP_ROWS: usize = 64 * PAGE_ROWS;
 
 /// The Arrow schema with the field ids that the catalogue knows the columns by.
 pub fn file_schema(table: Table, field_id: impl Fn(&str) -> Option<i32>) -> SchemaRef {
@@ -42,9 +49,62 @@ pub fn file_schema(table: Table, field_id: impl Fn(&str) -> Option<i32>) -> Sche
     Arc::new(Schema::new(fields))
 }
 
-/// Of a file in memory.
-pub(super) fn writer(table: Table, schema: SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
-    ArrowWriter::try_new(Vec::new(), schema, Some(properties(table)))
+/// Holds a row group in memory, and hands on whole ones.
+pub(super) fn writer<W: Write + Send>(table: Table, schema: SchemaRef, file: W) -> Result<ArrowWriter<W>> {
+    ArrowWriter::try_new(file, schema, Some(properties(table)))
+}
+
+/// The columns that [`writer`] writes.
+pub(super) fn columns(schema: &SchemaRef) -> Result<SchemaDescriptor> {
+    ArrowSchemaConverter::new().convert(schema)
+}
+
+/// The row groups of several files with these columns, in one; nothing is decoded.
+pub(super) fn concat<'a>(
+    table: Table,
+    schema: &SchemaRef,
+    files: impl IntoIterator<Item = (&'a Arc<Blob>, &'a Arc<ParquetMetaData>)>,
+    file: Draft,
+) -> Result<Draft> {
+    let mut properties = properties(table);
+    add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+    let mut writer = SerializedFileWriter::new(file, columns(schema)?.root_schema_ptr(), Arc::new(properties))?;
+    for (blob, footer) in files {
+        let reader = BlobReader(blob.clone());
+        let (indexes, pages) = (footer.column_index(), footer.offset_index());
+        for (number, group) in footer.row_groups().iter().enumerate() {
+            let mut copy = writer.next_row_group()?;
+            for (column, metadata) in group.columns().iter().enumerate() {
+                let close = ColumnCloseResult {
+                    bytes_written: u64::try_from(metadata.compressed_size()).unwrap_or_default(),
+                    rows_written: u64::try_from(group.num_rows()).unwrap_or_default(),
+                    metadata: metadata.clone(),
+                    bloom_filter: None,
+                    column_index: indexes.map(|groups| groups[number][column].clone()).filter(has_bounds),
+                    offset_index: pages.map(|groups| groups[number][column].clone()),
+                };
+                copy.append_column(&reader, close)?;
+            }
+            copy.close()?;
+        }
+    }
+    writer.into_inner()
+}
+
+fn has_bounds(index: &ColumnIndexMetaData) -> bool {
+    !matches!(index, ColumnIndexMetaData::NONE)
+}
+
+/// What went wrong with reading, where it was that.
+pub(super) fn read_cause(error: &ParquetError) -> Option<ReadError> {
+    let ParquetError::External(inner) = error else { return None };
+    inner.downcast_ref::<ReadError>().cloned().or_else(|| super::blob::cause(inner.downcast_ref()?))
+}
+
+/// Bytes of the footer of a whole file: the last 8 bytes are its length and the magic (Parquet format, "File Format").
+pub(super) fn footer_bytes(file: &Draft) -> u64 {
+    let [a, b, c, d, ..] = file.tail();
+    u64::from(u32::from_le_bytes([a, b, c, d]))
 }
 
 fn properties(table: Table) -> WriterProperties {
@@ -99,6 +159,12 @@ pub(super) fn metadata(blob: &Arc<Blob>) -> Result<ArrowReaderMetadata> {
         .with_column_index_policy(PageIndexPolicy::Skip)
         .with_offset_index_policy(PageIndexPolicy::Optional);
     ArrowReaderMetadata::load(&BlobReader(blob.clone()), options)
+}
+
+/// The footer with all that it says of pages.
+pub(super) fn whole_footer(blob: &Arc<Blob>) -> Result<Arc<ParquetMetaData>> {
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    Ok(ArrowReaderMetadata::load(&BlobReader(blob.clone()), options)?.metadata().clone())
 }
 
 /// A reader of some columns (in file order) of some rows: `ranges` are ascending and apart, and not none.

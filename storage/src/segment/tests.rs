@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ids::TraceId;
+use crate::lake::Draft;
 use crate::schema::col;
 use crate::terms::{Prune, intrinsic};
 use crate::testing::{TestSpan, logs, spans, trace_id};
@@ -18,30 +19,37 @@ pub(super) struct Stored {
 
 pub(super) fn store(table: Table, batches: &[RecordBatch]) -> Stored {
     let rows = ordered(table, batches).expect("ordered");
-    let encoded = encode(table, table.schema(), batches).expect("encoded").expect("rows");
-    Stored { rows, ..open(table, &encoded) }
+    let dir = tempfile::tempdir().expect("a directory");
+    let encoded = encode(table, table.schema(), batches, draft(&dir)).expect("encoded").expect("rows");
+    Stored { rows, ..open(table, encoded, dir) }
 }
 
-/// On disk, without its rows in memory.
-pub(super) fn open(table: Table, encoded: &Encoded) -> Stored {
-    let dir = tempfile::tempdir().expect("a directory");
-    std::fs::write(dir.path().join("s.parquet"), &encoded.parquet).expect("written");
+/// Of a segment in an empty directory.
+pub(super) fn draft(dir: &tempfile::TempDir) -> Draft {
+    Lake::open(dir.path()).expect("opened").draft("s.parquet").expect("begun")
+}
+
+/// Written to a directory, without its rows in memory.
+pub(super) fn open(table: Table, encoded: Encoded, dir: tempfile::TempDir) -> Stored {
     std::fs::write(dir.path().join("s.index"), &encoded.index).expect("written");
     let meta = SegmentMeta {
         id: 1,
         table,
         parquet: "s.parquet".into(),
         index: "s.index".into(),
-        parquet_bytes: encoded.parquet.len() as u64,
+        parquet_bytes: encoded.parquet.bytes(),
         index_bytes: encoded.index.len() as u64,
         rows: encoded.rows,
         min_time: encoded.min_time,
         max_time: encoded.max_time,
-        parquet_checksums: Checksums::of(&encoded.parquet),
+        parquet_checksums: encoded.parquet.checksums(),
         index_checksums: Checksums::of(&encoded.index),
         thinned: Vec::new(),
     };
-    let segment = Segment::new(meta, &Lake::open(dir.path()).expect("opened"), Arc::default());
+    let lake = Lake::open(dir.path()).expect("opened");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(lake.publish(encoded.parquet)).expect("published");
+    let segment = Segment::new(meta, &lake, Arc::default());
     Stored { segment, rows: RecordBatch::new_empty(table.schema()), dir }
 }
 

@@ -1,7 +1,6 @@
 //! Which traces a segment holds, by the fingerprints of its index.
 
 use super::Segment;
-use super::index::{BLOCK_ROWS, blocks};
 use crate::scan::ReadError;
 
 impl Segment {
@@ -23,9 +22,11 @@ impl Segment {
 
     /// Rows of the blocks that may hold one of these traces; `wanted` is ascending.
     pub fn rows_near(&self, wanted: &[u64]) -> Result<Vec<u32>, ReadError> {
-        let mut hit = vec![false; (self.meta().rows as usize).div_ceil(BLOCK_ROWS)];
+        let readers = self.readers()?;
+        let runs = readers.index.runs();
+        let mut hit = vec![false; runs.blocks() as usize];
         let mut rest = wanted;
-        self.readers()?.index.each_trace(|fingerprint, block| {
+        readers.index.each_trace(|fingerprint, block| {
             rest = &rest[rest.partition_point(|one| *one < fingerprint)..];
             if rest.first() == Some(&fingerprint)
                 && let Some(hit) = hit.get_mut(block as usize)
@@ -33,7 +34,7 @@ impl Segment {
                 *hit = true;
             }
         })?;
-        let ranges = blocks(self.meta().rows as usize).zip(hit).filter_map(|(rows, hit)| hit.then_some(rows));
+        let ranges = (0..).zip(hit).filter_map(|(block, hit)| hit.then(|| runs.range(block)));
         Ok(ranges.flatten().map(|row| row as u32).collect())
     }
 }

@@ -223,8 +223,10 @@ impl Store {
             }
             let (segment, schema) = (hit.segment, self.file_schema(hit.doomed.table));
             let marks = segment.meta().thinned.clone();
+            let place = self.place(hit.doomed.table, segment.meta().min_time);
+            let begin = place.begin();
             let kept = quiet::quietly(move || {
-                segment::keep_rows(&segment, schema, |batch| {
+                segment::keep_rows(&segment, schema, begin()?, |batch| {
                     conditions.iter().try_fold(BooleanArray::from(vec![true; batch.num_rows()]), |kept, chosen| {
                         let keep =
                             arrow::compute::not(&chosen(batch)?).and_then(|keep| arrow::compute::and(&kept, &keep));
@@ -236,7 +238,7 @@ impl Store {
                 })
             });
             let put = match kept.await.map_err(WriteError::from).and_then(|kept| kept.map_err(WriteError::from)) {
-                Ok(Some(encoded)) => self.put_segment(encoded, marks).await.map(|one| written.push(one)),
+                Ok(Some(encoded)) => self.put_segment(place, encoded, marks).await.map(|one| written.push(one)),
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
             };

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use super::*;
 use crate::catalog::{Change, ChunkMeta, NewSegment, RollupChange};
 use crate::fault;
-use crate::lake::LakeError;
+use crate::lake::{Draft, LakeError};
 use crate::segment::blob::Checksums;
 use crate::segment::{self, EncodeError, Encoded, RewriteError, Segment, SegmentMeta};
 
@@ -14,7 +14,7 @@ use crate::segment::{self, EncodeError, Encoded, RewriteError, Segment, SegmentM
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     #[error(transparent)]
-    Encode(#[from] EncodeError),
+    Encode(EncodeError),
     #[error(transparent)]
     Lake(#[from] LakeError),
     #[error(transparent)]
@@ -33,7 +33,17 @@ impl From<RewriteError> for WriteError {
     fn from(error: RewriteError) -> Self {
         match error {
             RewriteError::Read(error) => Self::Read(error),
-            RewriteError::Encode(error) => Self::Encode(error),
+            RewriteError::Encode(error) => error.into(),
+        }
+    }
+}
+
+impl From<EncodeError> for WriteError {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            // The disk may take it next time; what cannot be encoded never will be.
+            EncodeError::Lake(error) => Self::Lake(error),
+            error => Self::Encode(error),
         }
     }
 }
@@ -153,12 +163,20 @@ impl Store {
         if batches.is_empty() {
             return Ok(None);
         }
-        let schema = self.file_schema(table);
-        let encoded = tokio::task::spawn_blocking(move || segment::encode(table, schema, &batches)).await??;
+        let time = batches.iter().filter_map(|batch| segment::time_bounds(table, batch)).map(|(least, _)| least).min();
+        let (schema, place) = (self.file_schema(table), self.place(table, time.unwrap_or_default()));
+        let begin = place.begin();
+        let encoded = tokio::task::spawn_blocking(move || segment::encode(table, schema, &batches, begin()?)).await??;
         match encoded {
-            Some(encoded) => self.put_segment(encoded, Vec::new()).await.map(Some),
+            Some(encoded) => self.put_segment(place, encoded, Vec::new()).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// For a segment that begins about then, ns.
+    pub(super) fn place(&self, table: Table, time: i64) -> Place {
+        let name = format!("{}/{time:016x}-{:016x}", folder(table), random());
+        Place { lake: self.lake.clone(), _pending: Pending::new(&self.pending, &name), name }
     }
 
     /// As the lake numbers the columns now.
@@ -166,38 +184,41 @@ impl Store {
         segment::file_schema(table, |column| self.catalog.field_id(table, column))
     }
 
-    /// Writes files; `thinned` are the tail rules that the rows were judged by. What is written is garbage
-    /// until committed.
-    pub(super) async fn put_segment(&self, encoded: Encoded, thinned: Vec<u64>) -> Result<Written, WriteError> {
-        let name = format!("{}/{:016x}-{:016x}", folder(encoded.table), encoded.min_time, random());
-        let pending = Pending::new(&self.pending, &name);
+    /// Publishes what was written at a place; `thinned` are the tail rules that the rows were judged by. It is
+    /// garbage until committed.
+    pub(super) async fn put_segment(
+        &self,
+        place: Place,
+        encoded: Encoded,
+        thinned: Vec<u64>,
+    ) -> Result<Written, WriteError> {
         let Encoded { table, parquet, parquet_footer, index, rows, columns, min_time, max_time } = encoded;
         let meta = SegmentMeta {
             id: 0, // given by the catalogue
             table,
-            parquet: format!("{name}.parquet").into(),
-            index: format!("{name}.index").into(),
-            parquet_bytes: parquet.len() as u64,
+            parquet: place.parquet().into(),
+            index: place.index().into(),
+            parquet_bytes: parquet.bytes(),
             index_bytes: index.len() as u64,
             rows,
             min_time,
             max_time,
-            parquet_checksums: Checksums::of(&parquet),
+            parquet_checksums: parquet.checksums(),
             index_checksums: Checksums::of(&index),
             thinned,
         };
         let put = async {
             fault::point("segment.before-parquet")?;
-            self.lake.put(&format!("{name}.parquet"), parquet.into()).await?;
+            self.lake.publish(parquet).await?;
             fault::point("segment.after-parquet")?;
-            self.lake.put(&format!("{name}.index"), index.into()).await?;
+            self.lake.put(&place.index(), index.into()).await?;
             Ok::<(), WriteError>(fault::point("segment.after-index")?)
         };
         if let Err(error) = put.await {
             self.discard(&meta).await;
             return Err(error);
         }
-        Ok(Written { segment: NewSegment::measured(&meta, parquet_footer, columns), meta, _pending: pending })
+        Ok(Written { segment: NewSegment::measured(&meta, parquet_footer, columns), meta, _place: place })
     }
 
     /// One catalogue transaction; the segments as they now are. Hold what it gives until the view shows them.
@@ -275,7 +296,30 @@ impl Committed<'_> {
 pub(super) struct Written {
     pub(super) meta: SegmentMeta,
     segment: NewSegment,
+    _place: Place,
+}
+
+/// Where the files of a segment are written: no orphans until it is dropped.
+pub(super) struct Place {
+    lake: Lake,
+    name: String,
     _pending: Pending,
+}
+
+impl Place {
+    fn parquet(&self) -> String {
+        format!("{}.parquet", self.name)
+    }
+
+    fn index(&self) -> String {
+        format!("{}.index", self.name)
+    }
+
+    /// Begins the Parquet file, on the thread that writes it.
+    pub(super) fn begin(&self) -> impl FnOnce() -> Result<Draft, EncodeError> + Send + use<> {
+        let (lake, path) = (self.lake.clone(), self.parquet());
+        move || Ok(lake.draft(&path)?)
+    }
 }
 
 /// Names (without extension) of files that may be on disk and are not yet committed: no orphans.

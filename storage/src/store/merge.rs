@@ -50,14 +50,17 @@ impl Store {
     }
 
     async fn merge(&self, table: Table, run: Vec<Arc<Segment>>) -> Result<(), WriteError> {
-        let (sources, schema) = (run.clone(), self.file_schema(table));
-        let merged = quiet::quietly(move || segment::merge(table, schema, &sources)).await??;
+        let time = run.iter().map(|segment| segment.meta().min_time).min();
+        let (sources, schema, place) =
+            (run.clone(), self.file_schema(table), self.place(table, time.unwrap_or_default()));
+        let begin = place.begin();
+        let merged = quiet::quietly(move || segment::merge(table, schema, &sources, begin()?)).await??;
         let nothing = || ReadError::Damaged { file: format!("{} segments", table.name()), what: "no rows".to_owned() };
         let merged = merged.ok_or_else(nothing)?;
         let rows = merged.rows;
         fault::point("merge.before-write")?;
         let marks = run.first().map(|segment| segment.meta().thinned.clone()).unwrap_or_default();
-        let written = vec![self.put_segment(merged, marks).await?];
+        let written = vec![self.put_segment(place, merged, marks).await?];
         let removed: Vec<i64> = run.iter().map(|segment| segment.meta().id).collect();
         tracing::debug!(table = table.name(), segments = removed.len(), rows, "compacted");
         fault::point("merge.before-commit")?;

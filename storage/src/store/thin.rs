@@ -14,7 +14,7 @@ use crate::fault;
 use crate::retention::{Evidence, Judge, Place, Rule};
 use crate::scan::{Read, ReadError};
 use crate::schema::col;
-use crate::segment::{self, Segment, trace_fingerprint};
+use crate::segment::{self, RewriteError, Segment, trace_fingerprint};
 use crate::terms::Prune;
 
 /// Of a group; its segments are few where they are large. Pairs are no fewer than traces.
@@ -155,21 +155,23 @@ impl Store {
     async fn thin_one(&self, segment: &Arc<Segment>, stays: Stays, rule: u64) -> Result<Thinned, WriteError> {
         let meta = segment.meta();
         let (source, schema, all) = (segment.clone(), self.file_schema(meta.table), meta.rows);
+        let place = self.place(meta.table, meta.min_time);
+        let begin = place.begin();
         let kept = quiet::quietly(move || {
             let mut kept = 0;
-            let encoded = segment::keep_rows(&source, schema, |batch| {
+            let encoded = segment::keep_rows(&source, schema, begin()?, |batch| {
                 let stays = stays(batch)?;
                 kept += stays.true_count() as u64;
                 Ok(stays)
             });
-            encoded.map(|encoded| encoded.filter(|_| kept < all).ok_or(kept == all))
+            Ok::<_, RewriteError>(encoded?.filter(|_| kept < all).ok_or(kept == all))
         });
         match kept.await?? {
             Err(true) => Ok(Thinned::Whole),
             Err(false) => Ok(Thinned::Rows(None)),
             Ok(encoded) => {
                 let marks = meta.thinned.iter().copied().chain([rule]).collect();
-                Ok(Thinned::Rows(Some(Box::new(self.put_segment(encoded, marks).await?))))
+                Ok(Thinned::Rows(Some(Box::new(self.put_segment(place, encoded, marks).await?))))
             }
         }
     }

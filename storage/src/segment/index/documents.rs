@@ -2,17 +2,19 @@
 //!
 //! Indexes of the first format hold keys, tags and operations here too, and are read so.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tantivy::directory::RamDirectory;
 use tantivy::directory::error::OpenReadError;
+use tantivy::indexer::merge_indices;
 use tantivy::schema::{BytesOptions, IndexRecordOption, Schema};
 use tantivy::{Directory, DocSet, Index, IndexSettings, SingleSegmentIndexWriter, TERMINATED, TantivyDocument, Term};
 
 use super::directory::{Part, PartsDirectory};
+use super::join::JoinError;
 use super::{Blob, IndexError};
 use crate::scan::ReadError;
 use crate::segment::blob::cause;
@@ -63,22 +65,45 @@ impl DocumentWriter {
 
     /// Appends the files of the tantivy segment.
     pub(super) fn write(self, out: &mut Vec<u8>) -> Result<Files, IndexError> {
-        let index = self.writer.finalize()?;
-        let mut files = Vec::new();
-        let mut names: Vec<PathBuf> = index.load_metas()?.list_segment_files().into_iter().collect();
-        names.sort();
-        for name in names.into_iter().chain([PathBuf::from("meta.json")]) {
-            if !self.directory.exists(&name).map_err(tantivy::TantivyError::from)? {
-                continue; // tantivy lists files that a segment may have, such as deletes
-            }
-            let file = self.directory.open_read(&name).map_err(tantivy::TantivyError::from)?;
-            let bytes = file.read_bytes().map_err(tantivy::TantivyError::from)?;
-            let from = out.len() as u64;
-            out.extend_from_slice(&bytes);
-            files.push((name, from..out.len() as u64));
-        }
-        Ok(files)
+        pack(&self.writer.finalize()?, &self.directory, out)
     }
+}
+
+/// Appends the documents of several indexes, one index after the other.
+pub(super) fn join(sources: Vec<(&Arc<Blob>, Files)>, out: &mut Vec<u8>) -> Result<Files, JoinError> {
+    let directory = RamDirectory::create();
+    let joined = || {
+        let open = |(blob, files)| Index::open(parts(blob, files));
+        let indexes = sources.into_iter().map(open).collect::<tantivy::Result<Vec<_>>>()?;
+        merge_indices(&indexes, directory.clone())
+    };
+    let joined = joined().map_err(|error| match read_failure(&error) {
+        Some(read) => JoinError::Read(read),
+        None => JoinError::Index(error.into()),
+    })?;
+    Ok(pack(&joined, &directory, out)?)
+}
+
+fn pack(index: &Index, directory: &RamDirectory, out: &mut Vec<u8>) -> Result<Files, IndexError> {
+    let mut files = Vec::new();
+    let mut names: Vec<PathBuf> = index.load_metas()?.list_segment_files().into_iter().collect();
+    names.sort();
+    for name in names.into_iter().chain([PathBuf::from("meta.json")]) {
+        if !directory.exists(&name).map_err(tantivy::TantivyError::from)? {
+            continue; // tantivy lists files that a segment may have, such as deletes
+        }
+        let file = directory.open_read(&name).map_err(tantivy::TantivyError::from)?;
+        let bytes = file.read_bytes().map_err(tantivy::TantivyError::from)?;
+        let from = out.len() as u64;
+        out.extend_from_slice(&bytes);
+        files.push((name, from..out.len() as u64));
+    }
+    Ok(files)
+}
+
+fn parts(blob: &Arc<Blob>, files: Files) -> PartsDirectory {
+    let part = |(name, range): (PathBuf, Range<u64>)| (name, Arc::new(Part::new(blob.clone(), range)));
+    PartsDirectory::new(files.into_iter().map(part).collect())
 }
 
 /// Opened documents.
@@ -89,10 +114,8 @@ pub(super) struct Documents {
 
 impl Documents {
     pub(super) fn open(blob: &Arc<Blob>, files: Files) -> Result<Self, ReadError> {
-        let part = |(name, range)| (name, Arc::new(Part::new(blob.clone(), range)));
-        let parts: HashMap<_, _> = files.into_iter().map(part).collect();
         let open = || -> tantivy::Result<_> {
-            let index = Index::open(PartsDirectory::new(parts))?;
+            let index = Index::open(parts(blob, files))?;
             let [segment] = index.searchable_segments()?.try_into().map_err(|segments: Vec<_>| {
                 tantivy::TantivyError::InternalError(format!("{} segments where one was written", segments.len()))
             })?;
@@ -167,12 +190,15 @@ fn io(blob: &Blob, error: std::io::Error) -> ReadError {
 
 /// A bucket that does not answer is no damage, though tantivy has wrapped what it said.
 fn failed(blob: &Blob, error: &tantivy::TantivyError) -> ReadError {
-    let io = match error {
+    read_failure(error).unwrap_or_else(|| blob.damaged(error.to_string()))
+}
+
+fn read_failure(error: &tantivy::TantivyError) -> Option<ReadError> {
+    match error {
         tantivy::TantivyError::IoError(io)
-        | tantivy::TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. }) => Some(io),
+        | tantivy::TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. }) => cause(io),
         _ => None,
-    };
-    io.and_then(|io| cause(io)).unwrap_or_else(|| blob.damaged(error.to_string()))
+    }
 }
 
 fn documents(mut postings: impl DocSet) -> Vec<u32> {

@@ -37,6 +37,10 @@ impl Pairs {
         }
     }
 
+    pub(super) fn push(&mut self, fingerprint: u64, block: u32) {
+        self.0.push((fingerprint, block));
+    }
+
     /// Appends the pairs, then every stride's first fingerprint, then the number of pairs (u64).
     pub(super) fn write(mut self, out: &mut Vec<u8>) {
         self.0.sort_unstable();

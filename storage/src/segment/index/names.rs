@@ -11,6 +11,8 @@
 //! operations of one service) with more than [`MOST_OF_GROUP`] names keeps the first that came, and is marked: such a
 //! listing serves nobody, and a request id in each span would fill the file.
 
+mod join;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -19,6 +21,7 @@ use hashbrown::HashMap;
 use super::Blob;
 use crate::scan::ReadError;
 use crate::terms::Field;
+pub(super) use join::join;
 
 const MOST_OF_GROUP: u32 = 10_000;
 /// Of all names of a segment, bytes. What has no room marks its group as cut.
@@ -57,28 +60,54 @@ impl NamesWriter {
         let Self { arena, mut names, groups } = self;
         let name = |range: &Range<u32>| &arena[range.start as usize..range.end as usize];
         names.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        let mut chunks = ChunksWriter::new(out);
+        names.iter().for_each(|range| chunks.push(name(range)));
+        let mut cut: Vec<&[u8]> =
+            groups.iter().filter(|(_, count)| **count > MOST_OF_GROUP).map(|(group, _)| group.as_slice()).collect();
+        cut.sort_unstable();
+        chunks.finish(&cut);
+    }
+}
+
+/// Writes names in their order.
+struct ChunksWriter<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    /// Where the last chunk begins.
+    from: usize,
+    chunks: u64,
+    directory: Vec<u8>,
+    before: Vec<u8>,
+}
+
+impl<'a> ChunksWriter<'a> {
+    fn new(out: &'a mut Vec<u8>) -> Self {
         let start = out.len();
-        let (mut directory, mut chunks) = (Vec::new(), 0);
-        let (mut from, mut before): (usize, &[u8]) = (start, &[]);
-        for name in names.iter().map(name) {
-            if chunks == 0 || out.len() - from >= CHUNK_BYTES {
-                (from, before, chunks) = (out.len(), &[], chunks + 1);
-                push_text(&mut directory, name);
-                push_number(&mut directory, (from - start) as u64);
-            }
-            let shared = name.iter().zip(before).take_while(|(a, b)| a == b).count();
-            push_number(out, shared as u64);
-            push_text(out, &name[shared..]);
-            before = name;
+        Self { out, start, from: start, chunks: 0, directory: Vec::new(), before: Vec::new() }
+    }
+
+    fn push(&mut self, name: &[u8]) {
+        if self.chunks == 0 || self.out.len() - self.from >= CHUNK_BYTES {
+            (self.from, self.chunks) = (self.out.len(), self.chunks + 1);
+            self.before.clear();
+            push_text(&mut self.directory, name);
+            push_number(&mut self.directory, (self.from - self.start) as u64);
         }
+        let shared = name.iter().zip(&self.before).take_while(|(a, b)| a == b).count();
+        push_number(self.out, shared as u64);
+        push_text(self.out, &name[shared..]);
+        self.before.clear();
+        self.before.extend_from_slice(name);
+    }
+
+    /// `cut` are the groups of which not every name is here, ascending.
+    fn finish(self, cut: &[impl AsRef<[u8]>]) {
+        let Self { out, start, chunks, directory, .. } = self;
         let directory_at = (out.len() - start) as u64;
         push_number(out, chunks);
         out.extend_from_slice(&directory);
-        let mut cut: Vec<_> =
-            groups.iter().filter(|(_, count)| **count > MOST_OF_GROUP).map(|(group, _)| group).collect();
-        cut.sort_unstable();
         push_number(out, cut.len() as u64);
-        cut.into_iter().for_each(|group| push_text(out, group));
+        cut.iter().for_each(|group| push_text(out, group.as_ref()));
         out.extend_from_slice(&directory_at.to_le_bytes());
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::segment::order::ordered;
-use crate::segment::tests::store;
+use crate::segment::tests::{draft, store};
 use crate::testing::{TestSpan, logs, spans};
 
 /// Dictionaries may differ where their values do not.
@@ -22,8 +22,11 @@ fn merged(table: Table, parts: &[RecordBatch]) -> RecordBatch {
     let stored: Vec<_> = parts.iter().map(|part| store(table, std::slice::from_ref(part))).collect();
     let (segments, _dirs): (Vec<_>, Vec<_>) =
         stored.into_iter().map(|stored| (Arc::new(stored.segment), stored.dir)).unzip();
-    let encoded = merge(table, table.schema(), &segments).expect("merged").expect("rows");
-    let whole = crate::segment::tests::open(table, &encoded);
+    let dir = tempfile::tempdir().expect("a directory");
+    let encoded = merge(table, table.schema(), &segments, draft(&dir)).expect("merged").expect("rows");
+    let counts = encoded.columns.iter().map(|column| column.null_count + column.value_count).min();
+    assert_eq!(counts, Some(encoded.rows));
+    let whole = crate::segment::tests::open(table, encoded, dir);
     let schema = table.schema();
     let read = Read { columns: &all_columns(&schema), prune: &Prune::All, from: i64::MIN, to: i64::MAX };
     let chunks = whole.segment.read(&read).expect("opened");
@@ -32,7 +35,6 @@ fn merged(table: Table, parts: &[RecordBatch]) -> RecordBatch {
     let rows = concat_batches(&schema, &batches).expect("one schema");
     let traces = whole.segment.trace_fingerprints().expect("read");
     assert!(traces.is_sorted() && traces.len() <= rows.num_rows());
-    assert_eq!(encoded.columns.iter().map(|column| column.null_count + column.value_count).min(), Some(encoded.rows));
     rows
 }
 
