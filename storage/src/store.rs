@@ -142,7 +142,7 @@ impl Settings {
         Self {
             data_dir: data_dir.into(),
             catalog: None,
-            flush_bytes: 64 << 20,
+            flush_bytes: 32 << 20,
             flush_age: Duration::from_secs(30),
             retention: Retention::default(),
             store: None,

@@ -13,14 +13,27 @@ use super::encode::{EncodeError, Encoded, RewriteError};
 use super::index::{JoinError, Joinable, join};
 use super::order::{self, SpanKeys};
 use super::parquet::{self as layout, GROUP_ROWS};
-use super::{Readers, Segment};
+use super::{Readers, Segment, SegmentMeta};
 use crate::lake::Draft;
 use crate::scan::{Read, ReadError};
 use crate::schema::Table;
 use crate::terms::Prune;
 
-/// Shorter segments are written anew: row groups and dictionaries pay from some length on.
-pub(super) const LEAST_ROWS: u64 = GROUP_ROWS as u64 / 2;
+/// Smaller segments are written anew: row groups and dictionaries pay from some size on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Least {
+    pub(super) rows: u64,
+    /// Of Parquet: of large rows fewer will do.
+    pub(super) bytes: u64,
+}
+
+pub(super) const LEAST: Least = Least { rows: GROUP_ROWS as u64 / 2, bytes: 4 << 20 };
+
+impl Least {
+    fn admits(self, meta: &SegmentMeta) -> bool {
+        meta.rows >= self.rows || meta.parquet_bytes >= self.bytes
+    }
+}
 
 /// Segments that may become one as they are.
 pub(super) struct Concatenation<'a> {
@@ -31,15 +44,15 @@ pub(super) struct Concatenation<'a> {
 }
 
 impl<'a> Concatenation<'a> {
-    /// None where rows must be looked at: segments of fewer than `least_rows`, columns or formats that differ, spans that came twice.
+    /// None where rows must be looked at: segments that are too small, columns or formats that differ, spans that came twice.
     pub(super) fn new(
         table: Table,
         schema: &SchemaRef,
-        least_rows: u64,
+        least: Least,
         segments: &'a [Arc<Segment>],
         readers: &'a [Arc<Readers>],
     ) -> Result<Option<Self>, RewriteError> {
-        if segments.iter().any(|segment| segment.meta().rows < least_rows) {
+        if !segments.iter().all(|segment| least.admits(segment.meta())) {
             return Ok(None);
         }
         let indexes = readers.iter().map(|one| one.index.joinable()).collect::<Result<Option<Vec<_>>, _>>()?;

@@ -13,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use super::Segment;
-use super::concat::{Concatenation, LEAST_ROWS};
+use super::concat::{Concatenation, LEAST};
 use super::encode::{EncodeError, Encoded, Encoder, RewriteError, all_columns, plain};
 use super::order::{self, SpanKeys};
 use crate::lake::Draft;
@@ -32,7 +32,7 @@ pub fn merge(
     draft: Draft,
 ) -> Result<Option<Encoded>, RewriteError> {
     let readers = segments.iter().map(|segment| segment.readers()).collect::<Result<Vec<_>, _>>()?;
-    if let Some(whole) = Concatenation::new(table, &schema, LEAST_ROWS, segments, &readers)? {
+    if let Some(whole) = Concatenation::new(table, &schema, LEAST, segments, &readers)? {
         return whole.write(table, &schema, draft).map(Some);
     }
     drop(readers);

@@ -128,9 +128,9 @@ mod tests {
         let times: Vec<_> = (0..10).map(|block| (block, block + 1)).collect();
         let rows = |order| {
             let pieces = pieces(&hits, &times, &Runs::new([2_500]), order);
-            pieces.into_iter().map(|piece| piece.rows).collect::<Vec<_>>()
+            pieces.into_iter().flat_map(|piece| piece.rows).collect::<Vec<_>>()
         };
-        assert_eq!(rows(TimeOrder::NewestFirst), [[2_048..2_500], [0..2_048]]);
-        assert_eq!(rows(TimeOrder::OldestFirst), [[0..1_024], [1_024..2_500]]);
+        assert_eq!(rows(TimeOrder::NewestFirst), [2_048..2_500, 0..2_048]);
+        assert_eq!(rows(TimeOrder::OldestFirst), [0..1_024, 1_024..2_500]);
     }
 }

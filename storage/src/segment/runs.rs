@@ -102,7 +102,7 @@ mod tests {
         let runs = Runs::new([300, 10, 256]);
         assert_eq!(runs.blocks(), 4);
         assert_eq!(runs.ranges(&[1, 3]), [256..300, 310..566]);
-        assert_eq!(runs.ranges(&[1, 2, 3]), [256..566]);
+        assert_eq!(runs.ranges(&[1, 2]), std::slice::from_ref(&(256..310)));
         assert_eq!([0, 1, 2, 3].map(|block| runs.page(block, 4)), [(0, 0), (0, 0), (1, 0), (2, 0)]);
     }
 }

@@ -34,7 +34,7 @@ impl Segment {
                 *hit = true;
             }
         })?;
-        let ranges = (0..).zip(hit).filter_map(|(block, hit)| hit.then(|| runs.range(block)));
+        let ranges = (0..).zip(hit).filter(|(_, hit)| *hit).map(|(block, _)| runs.range(block));
         Ok(ranges.flatten().map(|row| row as u32).collect())
     }
 }

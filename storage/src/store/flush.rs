@@ -10,6 +10,9 @@ use crate::lake::{Draft, LakeError};
 use crate::segment::blob::Checksums;
 use crate::segment::{self, EncodeError, Encoded, RewriteError, Segment, SegmentMeta};
 
+/// A flush is late once the buffer holds so many times what it is due at.
+const LATE_FLUSHES: usize = 2;
+
 /// Nothing was changed; what was to be written is where it was.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -166,10 +169,24 @@ impl Store {
         let time = batches.iter().filter_map(|batch| segment::time_bounds(table, batch)).map(|(least, _)| least).min();
         let (schema, place) = (self.file_schema(table), self.place(table, time.unwrap_or_default()));
         let begin = place.begin();
-        let encoded = tokio::task::spawn_blocking(move || segment::encode(table, schema, &batches, begin()?)).await??;
+        let encoded = self.at_leisure(move || segment::encode(table, schema, &batches, begin()?)).await??;
         match encoded {
             Some(encoded) => self.put_segment(place, encoded, Vec::new()).await.map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Runs a part of a flush. While flushes keep up it gives way to requests; once they fall behind it does not, for
+    /// soon there would be no room for any.
+    pub(super) async fn at_leisure<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, WriteError> {
+        let held: usize = self.view.load().batches().map(|batch| batch.bytes()).sum();
+        if held < LATE_FLUSHES * self.settings.flush_bytes {
+            Ok(quiet::quietly(work).await?)
+        } else {
+            Ok(tokio::task::spawn_blocking(work).await?)
         }
     }
 

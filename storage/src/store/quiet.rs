@@ -11,7 +11,8 @@ const NICENESS: i32 = 5;
 #[error("a background thread ended early")]
 pub struct Ended;
 
-/// Runs `work` on a thread of its own. Those who call hold the lock of maintenance, so there is one at a time.
+/// Runs `work` on a thread of its own. Those who call hold the lock of maintenance or of flushing, so there are two at
+/// a time.
 pub(super) async fn quietly<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Ended> {
     let (reply, answer) = oneshot::channel();
     let run = move || {

@@ -30,7 +30,8 @@ fn join_up(table: Table, batches: &[RecordBatch]) -> Option<Joined> {
     let (parts, mut dirs): (Vec<_>, Vec<_>) = stored.map(|stored| (Arc::new(stored.segment), stored.dir)).unzip();
     let readers: Vec<_> = parts.iter().map(|segment| segment.readers().expect("opened")).collect();
     let schema = table.schema();
-    let concatenation = Concatenation::new(table, &schema, 1, &parts, &readers).expect("read")?;
+    let concatenation =
+        Concatenation::new(table, &schema, Least { rows: 1, bytes: 0 }, &parts, &readers).expect("read")?;
     let dir = tempfile::tempdir().expect("a directory");
     let encoded = concatenation.write(table, &schema, draft(&dir)).expect("written");
     let columns = encoded.columns.clone();
@@ -154,15 +155,19 @@ fn spans_that_came_twice_must_be_looked_at() {
 }
 
 #[test]
-fn short_segments_are_written_anew() {
+fn small_segments_are_written_anew() {
     let part = |from| spans(&(from..from + 20u64).map(|i| TestSpan::new(i / 4, i, i as i64)).collect::<Vec<_>>());
     let stored = [part(0), part(20)].map(|part| store(Table::Spans, &[part]));
     let (parts, _dirs): (Vec<_>, Vec<_>) = stored.map(|one| (Arc::new(one.segment), one.dir)).into_iter().unzip();
     let readers: Vec<_> = parts.iter().map(|segment| segment.readers().expect("opened")).collect();
     let schema = Table::Spans.schema();
-    let fits = |least| Concatenation::new(Table::Spans, &schema, least, &parts, &readers).expect("read").is_some();
-    assert!(fits(20));
-    assert!(!fits(21));
+    let fits = |rows, bytes| {
+        let least = Least { rows, bytes };
+        Concatenation::new(Table::Spans, &schema, least, &parts, &readers).expect("read").is_some()
+    };
+    assert!(fits(20, u64::MAX));
+    assert!(!fits(21, u64::MAX));
+    assert!(fits(21, 100));
 }
 
 #[test]
