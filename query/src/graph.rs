@@ -71,16 +71,17 @@ impl Engine {
         let (asked, file) = (minutes(range), self.file_layers());
         let around =
             [asked.start.saturating_sub(LEARN)..asked.start, asked.clone(), asked.end..asked.end.saturating_add(LEARN)];
-        let ranges = around.into_iter().filter(|range| !range.is_empty()).collect();
-        self.counted(ranges, Grain::Hour, move |counted, deadline| {
+        let around = around.into_iter().filter(|range| !range.is_empty()).map(|range| (range, Grain::Hour)).collect();
+        self.counted(around, move |counted, deadline| {
             let mut notes = Notes::of(&counted.snapshot);
             notes.warnings.extend_from_slice(&counted.warnings);
-            let sums = draw::sums(&counted.parts, &asked);
+            let parts = counted.parts.concat();
+            let sums = draw::sums(&parts, &asked);
             deadline.check()?;
             let ns = |minute: Minute| minute.saturating_mul(NANOS_PER_MINUTE);
             let window = Range { from: ns(asked.start), to: ns(asked.end) };
             let mut graph = draw::draw(&sums, &options, window, counted.as_of, notes);
-            let layers = layers::layers(&Cells::of_sums(&sums, asked), &file);
+            let layers = layers::layers(&Cells::calls(&sums, asked), &file);
             let named = graph.nodes.iter_mut().filter(|node| node.kind == NodeKind::Service);
             named.for_each(|node| node.layer = layers.get(&node.name).map(|(layer, _)| layer.name().to_owned()));
             Ok(graph)

@@ -7,14 +7,15 @@
 //! [`Key`] says what a cell counts, [`slot`] what each of its numbers is. Everything is additive, so that
 //! any set of cells, of any minutes and sources, can be summed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range as Span;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use storage::rollup::{Cell, Minute, Rollup, minute_of};
+use storage::rollup::{Cell, Minute, minute_of};
 pub use storage::store::Grain;
-use storage::store::{CountError, Counted, Snapshot};
+use storage::store::{CountError, Counted, Part, Snapshot};
 
 use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::graph::{intern::Names, parts};
@@ -88,12 +89,17 @@ pub struct Cells {
 }
 
 /// Counts as they lie in the store: only the named minutes of each rollup count.
-pub(crate) type Parts = [(Span<Minute>, Arc<Rollup>)];
+pub(crate) type Parts = [Part];
 
 impl Cells {
     pub(crate) fn of(parts: &Parts, minutes: Span<Minute>) -> Self {
+        Self::under(parts, minutes, &[])
+    }
+
+    /// Cells of keys whose bytes begin so.
+    pub(crate) fn under(parts: &Parts, minutes: Span<Minute>, keys: &[u8]) -> Self {
         let mut series: HashMap<&[u8], Option<Series>> = HashMap::new();
-        for (minute, key, cell) in parts.iter().flat_map(|(minutes, rollup)| rollup.within(minutes.clone())) {
+        for (minute, key, cell) in parts.iter().flat_map(|(minutes, rollup)| rollup.under(minutes.clone(), keys)) {
             let known = series.entry(key).or_insert_with(|| {
                 // A key of a version that is not known is left to that version.
                 Some(Series { key: Key::decode(key)?, cells: BTreeMap::new() })
@@ -111,17 +117,26 @@ impl Cells {
         Self { minutes, series }
     }
 
-    /// One cell of each key for all minutes: where parts of different grain add up, none by itself is true.
-    pub(crate) fn of_sums(sums: &[(Key, Cell)], minutes: Span<Minute>) -> Self {
+    /// Calls of each key, of all minutes as one, in any order: where parts of different grain add up, none
+    /// by itself is true.
+    pub(crate) fn calls(sums: &Sums<'_>, minutes: Span<Minute>) -> Self {
         let counted = sums.iter().filter(|(_, cell)| cell.counts.get(slot::CALLS) > 0);
-        let one = |(key, cell): &(Key, Cell)| Series {
+        let one = |(key, cell): &(Key, Cow<'_, Cell>)| Series {
             key: key.clone(),
-            cells: BTreeMap::from([(minutes.start, cell.clone())]),
+            cells: BTreeMap::from([(minutes.start, calls_of(cell))]),
         };
-        let mut series: Vec<Series> = counted.map(one).collect();
-        series.sort_by(|a, b| a.key.cmp(&b.key));
-        Self { minutes, series }
+        Self { series: counted.map(one).collect(), minutes }
     }
+}
+
+/// The sum of each key over some minutes.
+pub(crate) type Sums<'a> = [(Key, Cow<'a, Cell>)];
+
+/// Without what else is counted of the calls.
+pub(crate) fn calls_of(cell: &Cell) -> Cell {
+    let mut calls = Cell::default();
+    calls.counts.add(slot::CALLS, cell.counts.get(slot::CALLS));
+    calls
 }
 
 /// The whole minutes that a range touches.
@@ -134,29 +149,28 @@ impl Engine {
     /// in parts.
     pub async fn cells(&self, range: Range) -> Result<(Cells, Notes), QueryError> {
         let minutes = minutes(range);
-        self.counted(vec![minutes.clone()], Grain::Minute, move |counted, _| {
+        self.counted(vec![(minutes.clone(), Grain::Minute)], move |counted, _| {
             let mut notes = Notes::of(&counted.snapshot);
             notes.warnings.extend_from_slice(&counted.warnings);
-            Ok((Cells::of(&counted.parts, minutes), notes))
+            Ok((Cells::of(&counted.parts.concat(), minutes), notes))
         })
         .await
     }
 
-    /// Answers out of the counts of some minutes, which are apart.
+    /// Answers out of the counts of some minutes.
     pub(crate) async fn counted<T: Send + 'static>(
         &self,
-        ranges: Vec<Span<Minute>>,
-        grain: Grain,
+        asked: Vec<(Span<Minute>, Grain)>,
         question: impl FnOnce(&Counted, &Deadline) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         if !self.store().counts() {
             let as_of = self.store().now();
             return self
-                .run(move |snapshot, deadline| question(&of_spans(snapshot, deadline, &ranges, as_of)?, deadline))
+                .run(move |snapshot, deadline| question(&of_spans(snapshot, deadline, &asked, as_of)?, deadline))
                 .await;
         }
         let (turn, _waits) = self.short_turn().await?;
-        let counted = turn.deadline.wait(self.store().counted(&ranges, grain)).await?;
+        let counted = turn.deadline.wait(self.store().counted(&asked)).await?;
         let counted = counted.map_err(|error| match error {
             CountError::TooLarge => QueryError::TooLarge(error.to_string()),
             CountError::Store(error) => QueryError::Internal(error.to_string()),
@@ -174,11 +188,12 @@ impl Engine {
 fn of_spans(
     snapshot: &Snapshot,
     deadline: &Deadline,
-    ranges: &[Span<Minute>],
+    asked: &[(Span<Minute>, Grain)],
     as_of: i64,
 ) -> Result<Counted, QueryError> {
     let ns = |minute: Minute| minute.saturating_mul(storage::rollup::NANOS_PER_MINUTE);
-    let (from, to) = (ranges.iter().map(|range| range.start).min(), ranges.iter().map(|range| range.end).max());
+    let ranges = || asked.iter().map(|(minutes, _)| minutes);
+    let (from, to) = (ranges().map(|range| range.start).min(), ranges().map(|range| range.end).max());
     let whole = Range { from: ns(from.unwrap_or_default()), to: ns(to.unwrap_or_default()) };
     let (mut names, mut notes) = (Names::default(), Notes::default());
     let mut counter = Counter::new(&mut names);
@@ -187,7 +202,7 @@ fn of_spans(
     })?;
     let rollup = Arc::new(counter.finish(&names));
     Ok(Counted {
-        parts: ranges.iter().map(|minutes| (minutes.clone(), rollup.clone())).collect(),
+        parts: ranges().map(|minutes| vec![(minutes.clone(), rollup.clone())]).collect(),
         as_of,
         warnings: notes.warnings,
         snapshot: snapshot.clone(),

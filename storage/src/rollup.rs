@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -223,8 +224,22 @@ impl Rollup {
 
     /// The same, of some minutes.
     pub fn within(&self, minutes: std::ops::Range<Minute>) -> impl Iterator<Item = (Minute, &Key, &Cell)> {
+        self.under(minutes, &[])
+    }
+
+    /// The same, of keys that begin so.
+    pub fn under<'a>(
+        &'a self,
+        minutes: std::ops::Range<Minute>,
+        keys: &'a [u8],
+    ) -> impl Iterator<Item = (Minute, &'a Key, &'a Cell)> {
         let some = if minutes.is_empty() { None } else { Some(self.cells.range(minutes)) };
-        some.into_iter().flatten().flat_map(|(minute, cells)| cells.iter().map(|(key, cell)| (*minute, key, cell)))
+        let of = move |cells: &'a BTreeMap<Key, Cell>| {
+            cells
+                .range::<[u8], _>((Bound::Included(keys), Bound::Unbounded))
+                .take_while(|(key, _)| key.starts_with(keys))
+        };
+        some.into_iter().flatten().flat_map(move |(minute, cells)| of(cells).map(|(key, cell)| (*minute, key, cell)))
     }
 
     /// Whether a key counts anything in some minutes.
@@ -247,7 +262,12 @@ impl Rollup {
 
     /// Some minutes of several rollups as one, the first of them.
     pub fn sum<R: AsRef<Rollup>>(rollups: &[R], minutes: std::ops::Range<Minute>) -> Rollup {
-        let mut sums: BTreeMap<Key, Cell> = BTreeMap::new();
+        Self::default().plus(rollups, minutes)
+    }
+
+    /// The same, added to such a sum of others.
+    pub fn plus<R: AsRef<Rollup>>(self, rollups: &[R], minutes: std::ops::Range<Minute>) -> Rollup {
+        let mut sums: BTreeMap<Key, Cell> = self.cells.into_values().next().unwrap_or_default();
         for (_, key, cell) in rollups.iter().flat_map(|rollup| rollup.as_ref().within(minutes.clone())) {
             match sums.get_mut(key) {
                 Some(sum) => sum.merge(cell, 1),
@@ -262,6 +282,21 @@ impl Rollup {
             rollup.cells.insert(minutes.start, sums);
         }
         rollup
+    }
+
+    /// From the first minute to the last that has cells; empty where there are none.
+    pub fn minutes(&self) -> std::ops::Range<Minute> {
+        let (first, last) = (self.cells.first_key_value(), self.cells.last_key_value());
+        first.zip(last).map_or(Minute::MAX..Minute::MAX, |((first, _), (last, _))| *first..last.saturating_add(1))
+    }
+
+    /// Cells of keys that begin so.
+    pub fn only(&self, keys: &[u8]) -> Rollup {
+        let mut only = Rollup::default();
+        for (minute, key, cell) in self.under(Minute::MIN..Minute::MAX, keys) {
+            only.cells.entry(minute).or_default().insert(key.clone(), cell.clone());
+        }
+        only
     }
 
     /// Drops exemplars; counts stay.

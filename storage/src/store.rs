@@ -46,7 +46,7 @@ pub use crate::snapshot::{Snapshot, Source};
 use crate::wal::{DedupeWindow, Wal, WalError};
 use append::Requests;
 pub use chapters::Chapters;
-pub use counts::{CountError, Counted, Grain};
+pub use counts::{CountError, Counted, Grain, Part};
 pub use erase::{Choose, Doomed, EraseError, Erased};
 pub use flush::WriteError;
 pub(crate) use losses::{LOSSES_FILE, describe as describe_damage, read as read_losses};

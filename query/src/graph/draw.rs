@@ -1,5 +1,6 @@
 //! Cells summed into nodes and edges.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
@@ -9,22 +10,28 @@ use super::aliases::Aliases;
 use super::{GraphOptions, LayerFilter, peer, sketch};
 use crate::engine::Range;
 use crate::model::{Edge, Exactness, Graph, Identity, Node, NodeKind, Notes};
-use crate::rollup::{Key, Mode, OUTCOMES, Parts, Place, PlaceKind, slot};
+use crate::rollup::{Key, Mode, OUTCOMES, Parts, Place, PlaceKind, Sums, slot};
 
 /// The sum of each key over the asked minutes; keys of other minutes have an empty one.
-pub(crate) fn sums(parts: &Parts, asked: &std::ops::Range<Minute>) -> Vec<(Key, Cell)> {
+pub(crate) fn sums<'a>(parts: &'a Parts, asked: &std::ops::Range<Minute>) -> Vec<(Key, Cow<'a, Cell>)> {
     let mut numbers: HashMap<&[u8], Option<usize>> = HashMap::new();
-    let mut sums: Vec<(Key, Cell)> = Vec::new();
+    let mut sums: Vec<(Key, Cow<'_, Cell>)> = Vec::new();
     for (minutes, rollup) in parts {
         let counts = asked.contains(&minutes.start);
         for (_, key, cell) in rollup.within(minutes.clone()) {
             let number = numbers.entry(key).or_insert_with(|| {
                 // A key of a version that is not known is left to that version.
-                sums.push((Key::decode(key)?, Cell::default()));
+                sums.push((Key::decode(key)?, Cow::Owned(Cell::default())));
                 Some(sums.len() - 1)
             });
             if let Some(number) = number.filter(|_| counts) {
-                sums[number].1.merge(cell, 1);
+                match &mut sums[number].1 {
+                    // Most keys are in one part alone, or in a large one first.
+                    Cow::Owned(sum) if sum.counts.is_empty() && sum.exemplars.is_empty() => {
+                        sums[number].1 = Cow::Borrowed(cell);
+                    }
+                    sum => sum.to_mut().merge(cell, 1),
+                }
             }
         }
     }
@@ -78,7 +85,7 @@ struct Drawing<'a> {
 }
 
 /// The graph of some sums, or the part of it that is asked for.
-pub(crate) fn draw(sums: &[(Key, Cell)], options: &GraphOptions, window: Range, as_of: i64, notes: Notes) -> Graph {
+pub(crate) fn draw(sums: &Sums<'_>, options: &GraphOptions, window: Range, as_of: i64, notes: Notes) -> Graph {
     let mut drawing = Drawing {
         options,
         aliases: Aliases::default(),

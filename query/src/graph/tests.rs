@@ -47,7 +47,8 @@ fn graph_of(batches: &[&[Span]], range: Range, options: &GraphOptions) -> Graph 
     let rollup = Arc::new(Summariser.summarise(&batches).expect("batches of spans"));
     let asked = minutes(range);
     let around = [Minute::MIN..asked.start, asked.clone(), asked.end..Minute::MAX];
-    let sums = draw::sums(&around.map(|minutes| (minutes, rollup.clone())), &asked);
+    let parts = around.map(|minutes| (minutes, rollup.clone()));
+    let sums = draw::sums(&parts, &asked);
     draw::draw(&sums, options, range, 0, Notes::default())
 }
 

@@ -1,22 +1,21 @@
 //! Counts by the minute as they are asked for: stored chunks, and what the live rows change.
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::Instant;
 
-use hashbrown::HashSet;
-use lru::LruCache;
+use hashbrown::HashMap;
 
 use super::flush::WriteError;
 use super::*;
-use crate::catalog::{ChunkKind, ChunkMeta, NewChunk};
+use crate::catalog::NewChunk;
 use crate::rollup::delta::{Fingerprints, Old, delta};
-use crate::rollup::{self, Hour, MINUTES_PER_HOUR, Minute, NANOS_PER_MINUTE, PARTED, Rollup, TRACE_GAP};
+use crate::rollup::{self, Minute, NANOS_PER_MINUTE, PARTED, Rollup, TRACE_GAP};
 use crate::scan::ReadError;
 
-/// Cells in memory, bytes, beside those of a running answer.
-const CACHE_BYTES: usize = 192 << 20;
-const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+mod pieces;
+
+use pieces::{Cache, Form, Kept, Piece, cut, wanted};
+
 /// Cells of one answer, bytes.
 const ANSWER_BYTES: usize = 512 << 20;
 /// Of live rows more than these, which take some 50 ms, an answer that is not older than this may be given again.
@@ -25,19 +24,24 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Attempts against a keeper that sums chunks meanwhile.
 const ATTEMPTS: u32 = 5;
 
-/// How finely time is told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How finely time and keys are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grain {
     Minute,
-    /// Whole hours may be one cell, of their first asked minute.
+    /// By the minute, keys that begin with these bytes; parts may hold others beside them.
+    MinuteOf(Arc<[u8]>),
+    /// All minutes of a part may be one cell, of an asked minute.
     Hour,
 }
+
+/// Cells of which only the named minutes count.
+pub type Part = (Range<Minute>, Arc<Rollup>);
 
 /// Counts of one moment.
 #[derive(Clone)]
 pub struct Counted {
-    /// They add up. Only the named minutes of a part count.
-    pub parts: Vec<(Range<Minute>, Arc<Rollup>)>,
+    /// Of each that was asked for; the parts of one add up.
+    pub parts: Vec<Vec<Part>>,
     /// ns.
     pub as_of: i64,
     /// What is not counted, a sentence each.
@@ -72,44 +76,10 @@ struct Residue {
     as_of: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Piece {
-    /// A chunk as it is.
-    Chunk(i64),
-    /// Some minutes of it as one.
-    Minutes(i64, Range<Minute>),
-    /// Many sums of hours as one: it changes once an hour, whatever is asked in between.
-    Hours(Vec<i64>),
-}
-
-struct Cache {
-    pieces: LruCache<Piece, Arc<Rollup>>,
-    bytes: usize,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self { pieces: LruCache::new(CACHED), bytes: 0 }
-    }
-}
-
-impl Cache {
-    fn put(&mut self, piece: Piece, rollup: Arc<Rollup>) {
-        self.bytes += rollup.bytes();
-        if let Some((_, evicted)) = self.pieces.push(piece, rollup) {
-            self.bytes -= evicted.bytes();
-        }
-        while self.bytes > CACHE_BYTES {
-            let Some((_, evicted)) = self.pieces.pop_lru() else { break };
-            self.bytes -= evicted.bytes();
-        }
-    }
-}
-
 impl Counting {
     /// New chunks need not be read.
     pub(super) fn keep(&self, id: i64, chunk: &NewChunk) {
-        self.cache.lock().put(Piece::Chunk(id), chunk.rollup.clone());
+        self.cache.lock().put(Piece::chunk(id), (chunk.rollup.clone(), chunk.rollup.bytes()));
     }
 
     /// What is shown no longer must not be held.
@@ -131,16 +101,19 @@ impl Store {
         self.settings.summarise.is_some()
     }
 
-    /// The counts of some minutes, consistent with one snapshot. Ranges are apart; no part reaches over two.
-    pub async fn counted(self: &Arc<Self>, ranges: &[Range<Minute>], grain: Grain) -> Result<Counted, CountError> {
+    /// The counts of some minutes, consistent with one snapshot.
+    pub async fn counted(self: &Arc<Self>, asked: &[(Range<Minute>, Grain)]) -> Result<Counted, CountError> {
         let mut attempt = 1;
         loop {
             let Residue { snapshot, rollup, as_of, .. } = self.residue().await?;
-            let mut warnings = uncounted(&snapshot, ranges);
-            match self.stored(&snapshot, ranges, grain, &mut warnings).await? {
+            let mut warnings = uncounted(&snapshot, asked);
+            match self.stored(&snapshot, asked, &mut warnings).await? {
                 Some(mut parts) => {
-                    parts.extend(ranges.iter().map(|minutes| (minutes.clone(), rollup.clone())));
-                    if parts.iter().any(|(minutes, part)| part.counts_within(minutes.clone(), PARTED)) {
+                    for ((minutes, _), parts) in asked.iter().zip(&mut parts) {
+                        parts.push((minutes.clone(), rollup.clone()));
+                    }
+                    let all = || parts.iter().flatten();
+                    if all().any(|(minutes, part)| part.counts_within(minutes.clone(), PARTED)) {
                         warnings.push(
                             "calls of very large traces, or of some that could not be read, are counted in parts"
                                 .to_owned(),
@@ -166,47 +139,53 @@ impl Store {
     async fn stored(
         &self,
         snapshot: &Snapshot,
-        ranges: &[Range<Minute>],
-        grain: Grain,
+        asked: &[(Range<Minute>, Grain)],
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Vec<(Range<Minute>, Arc<Rollup>)>>, CountError> {
-        let (mut parts, mut bytes) = (Vec::new(), 0);
-        for range in ranges {
-            for (piece, minutes) in wanted(&snapshot.view.rollups.chunks, range, grain) {
-                let Some(part) = self.piece(&piece, &minutes, warnings).await? else { return Ok(None) };
-                bytes += part.bytes();
+    ) -> Result<Option<Vec<Vec<Part>>>, CountError> {
+        let (chunks, mut answer, mut bytes) = (&snapshot.view.rollups.chunks, Vec::new(), 0);
+        for (range, grain) in asked {
+            let mut bounds = HashMap::new();
+            for id in cut(chunks, range).filter(|_| *grain == Grain::Hour) {
+                let Some(minutes) = self.minutes_of(id, warnings).await? else { return Ok(None) };
+                bounds.insert(id, minutes);
+            }
+            let mut parts = Vec::new();
+            for (piece, minutes) in wanted(chunks, range, grain, &bounds) {
+                let Some((part, size)) = self.piece(piece, warnings).await? else { return Ok(None) };
+                bytes += size;
                 if bytes > ANSWER_BYTES {
                     return Err(CountError::TooLarge);
                 }
                 parts.push((minutes, part));
             }
+            answer.push(parts);
         }
-        Ok(Some(parts))
+        Ok(Some(answer))
+    }
+
+    /// The minutes that a chunk has cells of, from the first to the last; None where it is no longer there.
+    async fn minutes_of(&self, id: i64, warnings: &mut Vec<String>) -> Result<Option<Range<Minute>>, WriteError> {
+        if let Some(known) = self.counting.cache.lock().minutes.get(&id) {
+            return Ok(Some(known.clone()));
+        }
+        Ok(self.piece(Piece::chunk(id), warnings).await?.map(|(chunk, _)| chunk.minutes()))
     }
 
     /// One piece, out of the cache or of its chunks; None where a chunk is no longer there.
-    async fn piece(
-        &self,
-        piece: &Piece,
-        minutes: &Range<Minute>,
-        warnings: &mut Vec<String>,
-    ) -> Result<Option<Arc<Rollup>>, WriteError> {
-        if let Some(known) = self.counting.cache.lock().pieces.get(piece) {
+    async fn piece(&self, piece: Piece, warnings: &mut Vec<String>) -> Result<Option<Kept>, WriteError> {
+        if let Some(known) = self.counting.cache.lock().pieces.get(&piece) {
             return Ok(Some(known.clone()));
         }
-        let ids = match piece {
-            Piece::Chunk(id) | Piece::Minutes(id, _) => std::slice::from_ref(id),
-            Piece::Hours(ids) => ids,
-        };
-        let mut chunks = Vec::with_capacity(ids.len());
-        for id in ids {
-            let known = self.counting.cache.lock().pieces.get(&Piece::Chunk(*id)).cloned();
+        let (begun, have) = self.counting.cache.lock().take_begun(&piece);
+        let mut chunks = Vec::with_capacity(piece.chunks.len() - have);
+        for id in &piece.chunks[have..] {
+            let known = self.counting.cache.lock().pieces.get(&Piece::chunk(*id)).map(|(chunk, _)| chunk.clone());
             match known {
                 Some(known) => chunks.push(known),
                 None => match self.chunk(*id).await? {
                     None => return Ok(None),
                     Some(Ok(chunk)) => {
-                        self.counting.cache.lock().put(Piece::Chunk(*id), chunk.clone());
+                        self.counting.cache.lock().put(Piece::chunk(*id), (chunk.clone(), chunk.bytes()));
                         chunks.push(chunk);
                     }
                     Some(Err(error)) => {
@@ -218,18 +197,19 @@ impl Store {
                 },
             }
         }
-        let whole = chunks.len() == ids.len();
-        let part = match piece {
-            Piece::Chunk(_) => chunks.pop().unwrap_or_default(),
-            Piece::Minutes(..) | Piece::Hours(_) => {
-                let minutes = minutes.clone();
-                Arc::new(tokio::task::spawn_blocking(move || Rollup::sum(&chunks, minutes)).await?)
+        let whole = have + chunks.len() == piece.chunks.len();
+        let part = match &piece.form {
+            Form::Minutes => chunks.pop().unwrap_or_default(),
+            form => {
+                let form = form.clone();
+                Arc::new(tokio::task::spawn_blocking(move || form.grow(begun, &chunks)).await?)
             }
         };
+        let kept = (part.clone(), part.bytes());
         if whole {
-            self.counting.cache.lock().put(piece.clone(), part.clone());
+            self.counting.cache.lock().put(piece, kept.clone());
         }
-        Ok(Some(part))
+        Ok(Some(kept))
     }
 
     /// A chunk as it is stored; None where it is not there any more.
@@ -286,40 +266,11 @@ impl Store {
 }
 
 /// What the stored counts of some minutes lack.
-fn uncounted(snapshot: &Snapshot, ranges: &[Range<Minute>]) -> Vec<String> {
-    let from = ranges.iter().map(|minutes| minutes.start).min().unwrap_or(Minute::MAX);
+fn uncounted(snapshot: &Snapshot, asked: &[(Range<Minute>, Grain)]) -> Vec<String> {
+    let from = asked.iter().map(|(minutes, _)| minutes.start).min().unwrap_or(Minute::MAX);
     let backfill = snapshot.view.rollups.backfill;
     let lacks = backfill
         .is_some_and(|backfill| from.saturating_mul(NANOS_PER_MINUTE) < backfill.below.saturating_add(TRACE_GAP));
     let told = "calls from before the upgrade are still being counted: a part of this range may lack some";
     lacks.then(|| told.to_owned()).into_iter().collect()
-}
-
-/// Pieces of chunks that add up to some minutes, and which minutes of each count.
-fn wanted(chunks: &[ChunkMeta], minutes: &Range<Minute>, grain: Grain) -> Vec<(Piece, Range<Minute>)> {
-    // An hour that is being summed for the first time has no chunk of that kind.
-    let summed: HashSet<Hour> = chunks.iter().filter(|one| one.kind == ChunkKind::Hour).map(|one| one.hour).collect();
-    let (mut wanted, mut hours) = (Vec::new(), Vec::new());
-    for ChunkMeta { id, kind, hour } in chunks {
-        let first = hour.saturating_mul(MINUTES_PER_HOUR);
-        let whole = first..first.saturating_add(MINUTES_PER_HOUR);
-        let part = whole.start.max(minutes.start)..whole.end.min(minutes.end);
-        if part.is_empty() {
-            continue;
-        }
-        let by_hour = grain == Grain::Hour && part == whole && summed.contains(hour);
-        match (kind, grain) {
-            (ChunkKind::Hour, _) if by_hour => hours.push((*id, part)),
-            (ChunkKind::Minutes, _) if by_hour => {}
-            (ChunkKind::Hour, _) => {}
-            (_, Grain::Minute) => wanted.push((Piece::Chunk(*id), part)),
-            (_, Grain::Hour) => wanted.push((Piece::Minutes(*id, part.clone()), part)),
-        }
-    }
-    let (first, last) = (hours.iter().map(|(_, hour)| hour.start).min(), hours.iter().map(|(_, hour)| hour.end).max());
-    if let (Some(first), Some(last)) = (first, last) {
-        let ids = hours.into_iter().map(|(id, _)| id).collect();
-        wanted.push((Piece::Hours(ids), first..last));
-    }
-    wanted
 }
