@@ -19,10 +19,11 @@ use storage::terms::{Field, MAX_KEY_BYTES, MAX_TAG_BYTES, intrinsic, operation_t
 use crate::engine::{Deadline, Engine, QueryError, Range};
 use crate::graph::calls::Role;
 use crate::model::{Notes, Operation};
-use crate::rollup::{Cells, Key, PlaceKind, place_of_peer};
+use crate::rollup::{Cells, PlaceKind, place_of_peer};
 use crate::rows::terms::{self, tell_of_cut};
 
 pub mod autonomy;
+mod cells;
 pub mod inventory;
 pub mod layers;
 pub mod model;
@@ -115,7 +116,7 @@ impl Engine {
 
     /// Every service with spans in the minutes of the range, by name.
     pub async fn services(&self, scope: Scope) -> Result<Inventory, QueryError> {
-        let (cells, mut notes) = self.scoped_cells(&scope).await?;
+        let (cells, mut notes) = self.scoped_cells(&scope, None).await?;
         let found = self.finding_counts().await?;
         self.run(move |snapshot, deadline| {
             let mut services = inventory::inventory(&View::new(&cells), &cells.minutes, &scope.layers);
@@ -141,7 +142,7 @@ impl Engine {
         step: Option<u64>,
     ) -> Result<Option<ServiceDetail>, QueryError> {
         Steps::new(&crate::rollup::minutes(scope.range), step)?;
-        let (cells, notes) = self.scoped_cells(&scope).await?;
+        let (cells, notes) = self.scoped_cells(&scope, Some(&name)).await?;
         let found = self.finding_counts().await?;
         self.run(move |snapshot, deadline| {
             let mut told = detail(snapshot, deadline, &name, &scope, &cells, step, notes)?;
@@ -162,7 +163,7 @@ impl Engine {
         base: Option<String>,
         head: Option<String>,
     ) -> Result<Option<(Comparison, Notes)>, QueryError> {
-        let (cells, mut notes) = self.scoped_cells(&scope).await?;
+        let (cells, mut notes) = self.scoped_cells(&scope, Some(&name)).await?;
         self.run(move |snapshot, deadline| {
             let view = View::new(&cells);
             let Some(of) = view.services.get(name.as_str()) else { return Ok(None) };
@@ -179,19 +180,6 @@ impl Engine {
             Ok(Some((told, notes)))
         })
         .await
-    }
-
-    /// Cells of an environment, or of all.
-    async fn scoped_cells(&self, scope: &Scope) -> Result<(Cells, Notes), QueryError> {
-        let (mut cells, notes) = self.cells(scope.range).await?;
-        if let Some(wanted) = &scope.environment {
-            cells.series.retain(|series| match &series.key {
-                Key::Edge { environment, .. } | Key::Serve { environment, .. } | Key::Presence { environment, .. } => {
-                    environment == wanted
-                }
-            });
-        }
-        Ok((cells, notes))
     }
 }
 

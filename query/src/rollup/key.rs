@@ -112,6 +112,18 @@ impl<T> Key<T> {
 }
 
 impl Key {
+    /// How the bytes of every presence begin.
+    pub(crate) fn presences() -> Vec<u8> {
+        vec![PRESENCE]
+    }
+
+    /// How the bytes of all begin that a service serves.
+    pub(crate) fn served_by(service: &str) -> Vec<u8> {
+        let mut keys = vec![SERVE];
+        write(&mut keys, service);
+        keys
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         self.encode_with(String::as_str)
     }

@@ -156,3 +156,44 @@ async fn two_releases_compared() {
     let none = shop.engine.compare_releases("none".to_owned(), scope(), None, None).await.expect("an answer");
     assert!(none.is_none());
 }
+
+/// Whether cells are by the minute or sums, whole or calls alone, the answers are the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn scoped_cells_tell_what_all_cells_tell() {
+    let shop = shop().await;
+    // Cart falls silent, and is called still.
+    let unanswered = (700..760u64).flat_map(|number| {
+        let mut spans = call(number, "2", None);
+        spans.truncate(2);
+        spans[1].peer = Some("cart".to_owned());
+        spans
+    });
+    let unanswered: Vec<Span> = unanswered.collect();
+    shop.append(Table::Spans, crate::rows::testing::span_batch(&unanswered)).await;
+    let mut gone = BTreeSet::new();
+    for (from, to) in [(0, 1200), (0, 1530), (300, 1500), (700, 3000), (5000, 6000)] {
+        let at = |seconds: u64| (T0 + seconds * SECOND) as i64;
+        for environment in [None, Some("prod".to_owned())] {
+            let scope = Scope { environment, ..Scope::of(Range { from: at(from), to: at(to) }) };
+            let (all, _) = shop.engine.cells(scope.range).await.expect("an answer");
+            let (some, _) = shop.engine.scoped_cells(&scope, None).await.expect("an answer");
+            let tell = |view: &View<'_>| inventory::inventory(view, &all.minutes, &scope.layers);
+            assert_eq!(format!("{:?}", tell(&View::new(&some))), format!("{:?}", tell(&View::new(&all))));
+            gone.extend(tell(&View::new(&all)).into_iter().flat_map(|one| one.instances).map(|one| one.gone));
+            for name in ["cart", "front"] {
+                let (some, _) = shop.engine.scoped_cells(&scope, Some(name)).await.expect("an answer");
+                assert_eq!(described(&some, name), described(&all, name), "{name} from {from} to {to}");
+            }
+        }
+    }
+    assert_eq!(gone, BTreeSet::from([false, true]));
+}
+
+/// All that the cells say of a service.
+fn described(cells: &Cells, name: &str) -> Option<String> {
+    let (view, steps) = (View::new(cells), Steps::new(&cells.minutes, None).expect("steps"));
+    let of = view.services.get(name)?;
+    let info = inventory::describe(&view, &cells.minutes, &BTreeMap::new())(name, of);
+    let edges = [series::dependencies(&of.into), series::dependencies(&of.out)];
+    Some(format!("{info:?} {:?} {:?} {edges:?}", series::red(of, &steps), series::operations(of)))
+}
