@@ -4,9 +4,12 @@ use bytes::Bytes;
 use collector::normalise::Rules;
 use collector::rows;
 use query::Range;
+use query::rollup::Summariser;
 use query::search::TraceSearch;
 use query::traceql::TraceQuery;
 use storage::ids::TraceId;
+use storage::rollup::Summarise as _;
+use storage::schema::Table;
 use storage::store::{Rows, Signal};
 
 use crate::load::Load;
@@ -28,6 +31,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "append", unit: "span", run: append },
     Path { name: "flush", unit: "span", run: |rounds| flush(rounds, Signal::Traces, &uniform(4)) },
     Path { name: "flush-logs", unit: "line", run: |rounds| flush(rounds, Signal::Logs, &shop::logs(4)) },
+    Path { name: "count", unit: "span", run: count_calls },
     Path { name: "lookup", unit: "trace", run: lookup },
     Path {
         name: "search-operation",
@@ -86,6 +90,15 @@ fn flush(rounds: Rounds, signal: Signal, requests: &[Bytes]) -> usize {
     opened.append(signal, 0, requests, &rows);
     rounds.count(|_| opened.flush());
     count(signal, requests)
+}
+
+/// Spans to cells of a minute.
+fn count_calls(rounds: Rounds) -> usize {
+    let requests = uniform(16);
+    let rows = decoded(Signal::Traces, &requests).into_iter().flatten();
+    let spans: Vec<_> = rows.filter(|(table, _)| *table == Table::Spans).map(|(_, rows)| rows).collect();
+    rounds.count(|_| Summariser.summarise(&spans).expect("spans of ours"));
+    count(Signal::Traces, &requests)
 }
 
 /// A trace by its id out of several segments.

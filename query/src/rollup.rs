@@ -46,6 +46,8 @@ pub mod slot {
     pub const LAG: u16 = 3 << 12;
     /// Slots of one sketch.
     pub const SKETCH: u16 = 1 << 12;
+    /// No slot is greater.
+    pub const END: u16 = LAG + SKETCH;
 }
 
 /// Outcomes by number. Numbers are stored: append, never reorder.

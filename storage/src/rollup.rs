@@ -68,6 +68,22 @@ impl Counts {
         }
     }
 
+    /// Adds 1 for each of these slots, which come in any order. `scratch` has room for the greatest, and holds
+    /// zeros before and after.
+    pub fn add_each(&mut self, slots: &[u16], scratch: &mut [u32]) {
+        let mut touched = Vec::new();
+        for slot in slots {
+            let count = &mut scratch[usize::from(*slot)];
+            if *count == 0 {
+                touched.push(*slot);
+            }
+            *count += 1;
+        }
+        touched.sort_unstable();
+        let counted = touched.into_iter().map(|slot| (slot, std::mem::take(&mut scratch[usize::from(slot)]).into()));
+        self.merge(&Self(counted.collect()), 1);
+    }
+
     /// Adds `sign` times the other: 1 or -1.
     pub fn merge(&mut self, other: &Self, sign: i64) {
         if self.0.is_empty() {
@@ -166,6 +182,9 @@ impl Cell {
     }
 
     pub fn exemplify(&mut self, exemplar: Exemplar) {
+        if self.exemplars.len() == MOST_EXEMPLARS && self.exemplars.last().is_some_and(|last| *last <= exemplar) {
+            return;
+        }
         if let Err(at) = self.exemplars.binary_search(&exemplar)
             && at < MOST_EXEMPLARS
         {
@@ -377,6 +396,21 @@ mod tests {
             theirs.iter().for_each(|(slot, count)| added.add(*slot, sign * count));
             assert_eq!(merged, added, "{mine:?} and {sign} times {theirs:?}");
         }
+    }
+
+    #[test]
+    fn slots_at_once_are_slots_one_by_one() {
+        let slots = [5u16, 0, 5, 4096, 5, 9_215, 0];
+        let (mut at_once, mut scratch) = (Counts(vec![(0, -1), (7, 2)]), vec![0; 9_216]);
+        let (mut one_by_one, before) = (at_once.clone(), at_once.clone());
+        at_once.add_each(&slots, &mut scratch);
+        slots.iter().for_each(|slot| one_by_one.add(*slot, 1));
+        assert_eq!(at_once, one_by_one);
+        assert!(scratch.iter().all(|count| *count == 0));
+        at_once.merge(&before, -1);
+        let mut fresh = Counts::default();
+        fresh.add_each(&slots, &mut scratch);
+        assert_eq!(fresh.0.iter().map(|(_, count)| count).sum::<i64>(), slots.len() as i64);
     }
 
     #[test]

@@ -14,14 +14,39 @@ use crate::model::NodeKind;
 
 /// Counts trace by trace. Keys hold numbers of names: a text is written once a cell, not once a span.
 pub(crate) struct Counter {
-    cells: HashMap<(Minute, Key<Name>), Cell>,
+    tallies: HashMap<(Minute, Key<Name>), Tally>,
     nameless: Name,
+    /// A count for each slot, all 0.
+    scratch: Vec<u32>,
+}
+
+/// A cell in the making. Some hundred slots of it lie apart: they are counted together.
+#[derive(Default)]
+struct Tally {
+    cell: Cell,
+    /// To be counted once each.
+    slots: Vec<u16>,
+}
+
+/// Slots that wait in a tally at most, but for those of one call.
+const MOST_SLOTS: usize = 4096;
+
+impl Tally {
+    fn add(&mut self, slot: u16) {
+        self.slots.push(slot);
+    }
+
+    fn settle(&mut self, scratch: &mut [u32]) {
+        self.cell.counts.add_each(&self.slots, scratch);
+        self.slots.clear();
+    }
 }
 
 impl Counter {
     /// The names of all parts to come.
     pub(crate) fn new(names: &mut Names) -> Self {
-        Self { cells: HashMap::new(), nameless: names.intern(Some(NAMELESS)) }
+        let scratch = vec![0; slot::END.into()];
+        Self { tallies: HashMap::new(), nameless: names.intern(Some(NAMELESS)), scratch }
     }
 
     /// Adds the calls of one trace and where its spans come from. `parts` are as [`calls`] wants them.
@@ -30,11 +55,12 @@ impl Counter {
         parts.chunk_by(near).for_each(|parts| Piece { counter: self, names }.count(parts));
     }
 
-    pub(crate) fn finish(self, names: &Names) -> Rollup {
+    pub(crate) fn finish(mut self, names: &Names) -> Rollup {
         let mut rollup = Rollup::default();
-        for ((minute, key), cell) in self.cells {
+        for ((minute, key), mut tally) in self.tallies {
+            tally.settle(&mut self.scratch);
             let key = key.encode_with(|name| names.text(*name));
-            rollup.cell(minute, &key).merge(&cell, 1);
+            rollup.cell(minute, &key).merge(&tally.cell, 1);
         }
         rollup
     }
@@ -50,7 +76,7 @@ impl Piece<'_> {
     fn count(&mut self, parts: &[Part]) {
         for part in parts {
             let key = self.presence(part);
-            self.cell(part, key).counts.add(slot::CALLS, 1);
+            self.tally(part, key).add(slot::CALLS);
         }
         for call in calls(parts) {
             match call {
@@ -99,23 +125,23 @@ impl Piece<'_> {
             mode: if is_message { Mode::Async } else { Mode::Sync },
             environment: told.environment,
         };
-        let cell = self.cell(first, key);
+        let tally = self.tally(first, key);
         let failed = sides().any(|side| side.failed);
-        count_call(cell, failed, sides().map(|side| names.text(side.outcome)));
+        count_call(tally, failed, sides().map(|side| names.text(side.outcome)));
         if let Some(client) = client {
-            cell.counts.add(slot::CLIENT + sketch::bucket(client.duration()), 1);
+            tally.add(slot::CLIENT + sketch::bucket(client.duration()));
         }
         if let Some(server) = server {
-            cell.counts.add(slot::SERVER + sketch::bucket(server.duration()), 1);
+            tally.add(slot::SERVER + sketch::bucket(server.duration()));
         }
         if let (Some(client), Some(server)) = (client, server) {
-            cell.counts.add(slot::PAIRED, 1);
+            tally.add(slot::PAIRED);
             if is_message {
                 let lag = server.node.start.saturating_sub(client.node.start);
-                cell.counts.add(slot::LAG + sketch::bucket(lag), 1);
+                tally.add(slot::LAG + sketch::bucket(lag));
             }
         }
-        cell.exemplify(exemplar(first, failed));
+        tally.cell.exemplify(exemplar(first, failed));
     }
 
     fn serve(&mut self, server: &Part) {
@@ -127,10 +153,10 @@ impl Piece<'_> {
             protocol: server.protocol,
         };
         let outcome = self.names.text(server.outcome);
-        let cell = self.cell(server, key);
-        count_call(cell, server.failed, std::iter::once(outcome));
-        cell.counts.add(slot::SERVER + sketch::bucket(server.duration()), 1);
-        cell.exemplify(exemplar(server, server.failed));
+        let tally = self.tally(server, key);
+        count_call(tally, server.failed, std::iter::once(outcome));
+        tally.add(slot::SERVER + sketch::bucket(server.duration()));
+        tally.cell.exemplify(exemplar(server, server.failed));
     }
 
     fn presence(&self, part: &Part) -> Key<Name> {
@@ -144,8 +170,13 @@ impl Piece<'_> {
         }
     }
 
-    fn cell(&mut self, part: &Part, key: Key<Name>) -> &mut Cell {
-        self.counter.cells.entry((minute_of(part.node.start as i64), key)).or_default()
+    fn tally(&mut self, part: &Part, key: Key<Name>) -> &mut Tally {
+        let Counter { tallies, scratch, .. } = &mut *self.counter;
+        let tally = tallies.entry((minute_of(part.node.start as i64), key)).or_default();
+        if tally.slots.len() >= MOST_SLOTS {
+            tally.settle(scratch);
+        }
+        tally
     }
 
     fn service(&self, part: &Part) -> Place<Name> {
@@ -163,12 +194,14 @@ impl Piece<'_> {
 }
 
 /// The first side that tells of anything but a good end tells the outcome.
-fn count_call<'a>(cell: &mut Cell, failed: bool, outcomes: impl Iterator<Item = &'a str>) {
-    cell.counts.add(slot::CALLS, 1);
-    cell.counts.add(slot::ERRORS, i64::from(failed));
+fn count_call<'a>(tally: &mut Tally, failed: bool, outcomes: impl Iterator<Item = &'a str>) {
+    tally.add(slot::CALLS);
+    if failed {
+        tally.add(slot::ERRORS);
+    }
     let number = |name| OUTCOMES.iter().position(|known| *known == name);
     if let Some(number) = outcomes.filter_map(number).find(|number| *number > 0) {
-        cell.counts.add(slot::OUTCOME + number as u16, 1);
+        tally.add(slot::OUTCOME + number as u16);
     }
 }
 
