@@ -11,6 +11,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use hashbrown::HashMap;
 
 use crate::ids::{SpanId, TraceId};
 use crate::scan::ReadError;
@@ -286,7 +287,8 @@ impl Rollup {
 
     /// The same, added to such a sum of others.
     pub fn plus<R: AsRef<Rollup>>(self, rollups: &[R], minutes: std::ops::Range<Minute>) -> Rollup {
-        let mut sums: BTreeMap<Key, Cell> = self.cells.into_values().next().unwrap_or_default();
+        // Keys have long beginnings in common, which an order would compare again and again.
+        let mut sums: HashMap<Key, Cell> = self.cells.into_values().flatten().collect();
         for (_, key, cell) in rollups.iter().flat_map(|rollup| rollup.as_ref().within(minutes.clone())) {
             match sums.get_mut(key) {
                 Some(sum) => sum.merge(cell, 1),
@@ -298,7 +300,7 @@ impl Rollup {
         sums.retain(|_, cell| !cell.counts.is_empty());
         let mut rollup = Rollup::default();
         if !sums.is_empty() {
-            rollup.cells.insert(minutes.start, sums);
+            rollup.cells.insert(minutes.start, sums.into_iter().collect());
         }
         rollup
     }
