@@ -43,8 +43,20 @@ pub(crate) struct Old<'a> {
 
 /// What `new` adds to the counts of what is stored.
 pub(crate) fn delta(summarise: &dyn Summarise, new: &[RecordBatch], old: &Old<'_>) -> Result<Rollup, ReadError> {
-    let new: Vec<RecordBatch> =
-        new.iter().map(|batch| projected(batch, summarise.columns())).collect::<Result<_, _>>()?;
+    delta_beside(summarise, new, &[], old)
+}
+
+/// The same, where spans are counted already that are not stored yet.
+pub(crate) fn delta_beside(
+    summarise: &dyn Summarise,
+    new: &[RecordBatch],
+    beside: &[RecordBatch],
+    old: &Old<'_>,
+) -> Result<Rollup, ReadError> {
+    let project = |batches: &[RecordBatch]| -> Result<Vec<RecordBatch>, ReadError> {
+        batches.iter().map(|batch| projected(batch, summarise.columns())).collect()
+    };
+    let (new, beside) = (project(new)?, project(beside)?);
     let rows: usize = new.iter().map(RecordBatch::num_rows).sum();
     let shares = rows.div_ceil(SHARE_ROWS).max(1) as u64;
     let mut delta = Rollup::default();
@@ -58,7 +70,13 @@ pub(crate) fn delta(summarise: &dyn Summarise, new: &[RecordBatch], old: &Old<'_
         };
         let mut traces = Traces::default();
         ours.iter().try_for_each(|batch| traces.see(batch))?;
+        let known: Vec<RecordBatch> = beside
+            .iter()
+            .map(|batch| only(batch, |fingerprint, _| traces.known.contains_key(&fingerprint)))
+            .collect::<Result<_, _>>()?;
+        known.iter().try_for_each(|batch| traces.see(batch))?;
         let (mut all, whole) = traces.gather(old, summarise.columns())?;
+        all.extend(known.into_iter().filter(|batch| batch.num_rows() > 0));
         if !whole {
             traces.mark_parted(&mut delta);
         }

@@ -8,9 +8,10 @@ use hashbrown::HashMap;
 use super::flush::WriteError;
 use super::*;
 use crate::catalog::NewChunk;
-use crate::rollup::delta::{Fingerprints, Old, delta};
+use crate::rollup::delta::{Fingerprints, Old, delta_beside};
 use crate::rollup::{self, Minute, NANOS_PER_MINUTE, PARTED, Rollup, TRACE_GAP};
 use crate::scan::ReadError;
+use crate::snapshot::TableView;
 
 mod pieces;
 
@@ -220,38 +221,54 @@ impl Store {
     }
 
     /// What the live rows of a view change. Whoever asks again is told again while nothing has changed, and
-    /// for a moment where much would have to be counted anew.
+    /// for a moment where much would have to be counted.
     async fn residue(self: &Arc<Self>) -> Result<Residue, WriteError> {
         let mut memo = self.counting.residue.lock().await;
         let as_of = self.settings.clock.now();
         let snapshot = self.snapshot();
+        let mut counted = None;
         if let Some(memo) = &*memo {
             if Arc::ptr_eq(&memo.snapshot.view, &snapshot.view) {
                 return Ok(Residue { snapshot, as_of, ..memo.clone() });
             }
-            let part = snapshot.view.table(Table::Spans);
-            let rows: usize = part.frozen.iter().chain(&part.live).map(|batch| batch.row_count()).sum();
-            if rows > FEW_ROWS && memo.at.elapsed() < FRESH {
+            let (before, now) = (memo.snapshot.view.table(Table::Spans), snapshot.view.table(Table::Spans));
+            let same = Arc::ptr_eq(&before.segments, &now.segments)
+                && Arc::ptr_eq(&memo.snapshot.view.rollups, &snapshot.view.rollups);
+            // Then rows have come at the end, and none has gone.
+            counted = same.then(|| (live_rows(before), memo.rollup.clone()));
+            let new = live_rows(now).saturating_sub(counted.as_ref().map_or(0, |(rows, _)| *rows));
+            if new > FEW_ROWS && memo.at.elapsed() < FRESH {
                 return Ok(memo.clone());
             }
         }
         let (at, store, view) = (Instant::now(), self.clone(), snapshot.view.clone());
-        let rollup = tokio::task::spawn_blocking(move || store.live_delta(&view)).await??;
-        let residue = Residue { snapshot, rollup: Arc::new(rollup), at, as_of };
+        let rollup = tokio::task::spawn_blocking(move || store.live_delta(&view, counted)).await??;
+        let residue = Residue { snapshot, rollup, at, as_of };
         *memo = Some(residue.clone());
         Ok(residue)
     }
 
-    /// What the rows change that are in no segment yet. Blocking.
-    fn live_delta(&self, view: &View) -> Result<Rollup, ReadError> {
+    /// What the rows change that are in no segment yet, of which the first may be counted already. Blocking.
+    fn live_delta(&self, view: &View, counted: Option<(usize, Arc<Rollup>)>) -> Result<Arc<Rollup>, ReadError> {
         let part = view.table(Table::Spans);
-        let batches: Vec<RecordBatch> =
-            part.frozen.iter().chain(&part.live).map(|batch| batch.rows().clone()).collect();
-        self.delta(view, &batches)
+        let (mut rows, known) = counted.unwrap_or_default();
+        let (mut beside, mut new) = (Vec::new(), Vec::new());
+        for batch in part.frozen.iter().chain(&part.live).map(|batch| batch.rows()) {
+            let old = rows.min(batch.num_rows());
+            rows -= old;
+            beside.extend((old > 0).then(|| batch.slice(0, old)));
+            new.extend((old < batch.num_rows()).then(|| batch.slice(old, batch.num_rows() - old)));
+        }
+        if new.is_empty() {
+            return Ok(known);
+        }
+        let mut sum = Arc::unwrap_or_clone(known);
+        sum.merge(&self.delta(view, &new, &beside)?, 1);
+        Ok(Arc::new(sum))
     }
 
-    /// What spans add to the counts of a view's segments. Blocking.
-    pub(super) fn delta(&self, view: &View, new: &[RecordBatch]) -> Result<Rollup, ReadError> {
+    /// What spans add to the counts of a view's segments, and of spans `beside` them. Blocking.
+    pub(super) fn delta(&self, view: &View, new: &[RecordBatch], beside: &[RecordBatch]) -> Result<Rollup, ReadError> {
         let Some(summarise) = self.settings.summarise.as_deref().filter(|_| !new.is_empty()) else {
             return Ok(Rollup::default());
         };
@@ -261,8 +278,13 @@ impl Store {
             from: i64::MIN,
             patient: self.lake.is_bucket(),
         };
-        delta(summarise, new, &old)
+        delta_beside(summarise, new, beside, &old)
     }
+}
+
+/// Rows of a table that are in no segment yet.
+fn live_rows(part: &TableView) -> usize {
+    part.frozen.iter().chain(&part.live).map(|batch| batch.row_count()).sum()
 }
 
 /// What the stored counts of some minutes lack.

@@ -61,7 +61,7 @@ impl Store {
             return Ok(None);
         }
         let (store, base) = (self.clone(), view.rollups.version);
-        let add = self.at_leisure(move || Ok::<_, WriteError>(deltas(store.delta(&view, &frozen)?))).await??;
+        let add = self.at_leisure(move || Ok::<_, WriteError>(deltas(store.delta(&view, &frozen, &[])?))).await??;
         Ok(Some(RollupChange { base: Some(base), add, ..RollupChange::default() }))
     }
 
