@@ -38,6 +38,7 @@ mod stored_tests;
 mod testing;
 mod view;
 
+use cells::{Scoped, Whom};
 use layers::Layer;
 use model::{Comparison, Inventory, ServiceDetail};
 use records::{Exceptions, Patterns, Whose};
@@ -116,7 +117,7 @@ impl Engine {
 
     /// Every service with spans in the minutes of the range, by name.
     pub async fn services(&self, scope: Scope) -> Result<Inventory, QueryError> {
-        let (cells, mut notes) = self.scoped_cells(&scope, None).await?;
+        let Scoped { cells, mut notes, .. } = self.scoped_cells(&scope, Whom::All).await?;
         let found = self.finding_counts().await?;
         self.run(move |snapshot, deadline| {
             let mut services = inventory::inventory(&View::new(&cells), &cells.minutes, &scope.layers);
@@ -142,10 +143,10 @@ impl Engine {
         step: Option<u64>,
     ) -> Result<Option<ServiceDetail>, QueryError> {
         Steps::new(&crate::rollup::minutes(scope.range), step)?;
-        let (cells, notes) = self.scoped_cells(&scope, Some(&name)).await?;
+        let scoped = self.scoped_cells(&scope, Whom::Service(name.clone())).await?;
         let found = self.finding_counts().await?;
         self.run(move |snapshot, deadline| {
-            let mut told = detail(snapshot, deadline, &name, &scope, &cells, step, notes)?;
+            let mut told = detail(snapshot, deadline, &name, &scope, scoped, step)?;
             if let Some(told) = &mut told {
                 told.service.findings = found.map(|found| found.get(&name).copied().unwrap_or_default());
             }
@@ -163,7 +164,7 @@ impl Engine {
         base: Option<String>,
         head: Option<String>,
     ) -> Result<Option<(Comparison, Notes)>, QueryError> {
-        let (cells, mut notes) = self.scoped_cells(&scope, Some(&name)).await?;
+        let Scoped { cells, mut notes, .. } = self.scoped_cells(&scope, Whom::Versions(name.clone())).await?;
         self.run(move |snapshot, deadline| {
             let view = View::new(&cells);
             let Some(of) = view.services.get(name.as_str()) else { return Ok(None) };
@@ -202,14 +203,13 @@ fn detail(
     deadline: &Deadline,
     name: &str,
     scope: &Scope,
-    cells: &Cells,
+    Scoped { cells, served, mut notes }: Scoped,
     step: Option<u64>,
-    mut notes: Notes,
 ) -> Result<Option<ServiceDetail>, QueryError> {
-    let (view, steps) = (View::new(cells), Steps::new(&cells.minutes, step)?);
+    let (view, steps) = (View::new(&cells), Steps::new(&cells.minutes, step)?);
     let Some(of) = view.services.get(name) else { return Ok(None) };
     let mut service = inventory::describe(&view, &cells.minutes, &scope.layers)(name, of);
-    let whose = Whose { service: name, environment: scope.environment.as_deref(), range: whole(cells) };
+    let whose = Whose { service: name, environment: scope.environment.as_deref(), range: whole(&cells) };
     let (mut exceptions, mut patterns) = (Exceptions::default(), Patterns::default());
     records::raised(snapshot, deadline, &whose, &mut notes, |raised| exceptions.of_span(&raised))?;
     records::logged(snapshot, deadline, &whose, &mut notes, |log, raised| {
@@ -222,7 +222,7 @@ fn detail(
     })?;
     let mut detail = ServiceDetail {
         minutes: cells.minutes.clone(),
-        series: series::red(of, &steps),
+        series: series::red(of, &served, &steps),
         operations: series::operations(of),
         upstream: series::dependencies(&of.into),
         downstream: series::dependencies(&of.out),

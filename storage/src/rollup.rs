@@ -320,6 +320,15 @@ impl Rollup {
         only
     }
 
+    /// By the minute, all cells of keys that begin so as one of this key.
+    pub fn merged(&self, keys: &[u8]) -> Rollup {
+        let mut merged = Rollup::default();
+        for (minute, _, cell) in self.under(Minute::MIN..Minute::MAX, keys) {
+            merged.cell(minute, keys).merge(cell, 1);
+        }
+        merged
+    }
+
     /// Drops exemplars; counts stay.
     pub fn forget(&mut self, gone: impl Fn(&Exemplar) -> bool) {
         let cells = self.cells.values_mut().flat_map(|cells| cells.values_mut());

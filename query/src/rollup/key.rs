@@ -117,10 +117,10 @@ impl Key {
         vec![PRESENCE]
     }
 
-    /// How the bytes of all begin that a service serves.
-    pub(crate) fn served_by(service: &str) -> Vec<u8> {
+    /// How the bytes of all begin that a service serves, in an environment or in any.
+    pub(crate) fn served_by(service: &str, environment: Option<&str>) -> Vec<u8> {
         let mut keys = vec![SERVE];
-        write(&mut keys, service);
+        [Some(service), environment].into_iter().flatten().for_each(|text| write(&mut keys, text));
         keys
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range as Span;
+use std::sync::Arc;
 
 use hashbrown::HashSet;
-use storage::rollup::Minute;
+use storage::rollup::{Cell, Minute};
 use storage::store::{Counted, Part};
 
 use super::Scope;
@@ -14,26 +15,52 @@ use crate::graph::draw;
 use crate::model::Notes;
 use crate::rollup::{Cells, Grain, Key, PlaceKind, Series, calls_of, minutes, slot};
 
+/// Whom cells are for.
+#[derive(Clone, Debug)]
+pub(super) enum Whom {
+    All,
+    /// One service; its calls as one by the minute.
+    Service(String),
+    /// One service; its calls by the minute, version and operation.
+    Versions(String),
+}
+
+/// Cells of an environment, or of all. By the minute: instances, and what is said above. All else, calls between
+/// services too, is one cell of the first minute; of the last, where a service that has fallen silent is called
+/// still. Of what does not concern the one service, only calls are counted.
+pub(super) struct Scoped {
+    pub(super) cells: Cells,
+    /// Calls that the one service served.
+    pub(super) served: BTreeMap<Minute, Cell>,
+    pub(super) notes: Notes,
+}
+
 impl Engine {
-    /// Cells of an environment, or of all. By the minute: instances, and what the named service served. What
-    /// others served, and calls between services, are one cell of the first minute; of the last, where a
-    /// service that has fallen silent is called still. Of what does not concern the named service, only calls
-    /// are counted.
-    pub(super) async fn scoped_cells(&self, scope: &Scope, name: Option<&str>) -> Result<(Cells, Notes), QueryError> {
-        let (minutes, service) = (minutes(scope.range), name.map(str::to_owned));
-        let mut asked =
-            vec![(minutes.clone(), Grain::Hour), (minutes.clone(), Grain::MinuteOf(Key::presences().into()))];
-        asked.extend(name.map(|name| (minutes.clone(), Grain::MinuteOf(Key::served_by(name).into()))));
-        let whole = minutes.clone();
-        let (mut cells, notes) = self
+    pub(super) async fn scoped_cells(&self, scope: &Scope, whom: Whom) -> Result<Scoped, QueryError> {
+        let minutes = minutes(scope.range);
+        let keys = whom.name().map(|name| match whom {
+            Whom::Service(_) => Key::served_by(name, scope.environment.as_deref()),
+            _ => Key::served_by(name, None),
+        });
+        let of = |grain: fn(Arc<[u8]>) -> Grain, keys: Vec<u8>| (minutes.clone(), grain(keys.into()));
+        let mut asked = vec![(minutes.clone(), Grain::Hour), of(Grain::MinuteOf, Key::presences())];
+        asked.extend(keys.clone().map(|keys| match whom {
+            Whom::Service(_) => of(Grain::MinuteSum, keys),
+            _ => of(Grain::MinuteOf, keys),
+        }));
+        let (whole, for_whom) = (minutes.clone(), whom.clone());
+        let mut scoped = self
             .counted(asked, move |counted, _| {
                 let mut notes = Notes::of(&counted.snapshot);
                 notes.warnings.extend_from_slice(&counted.warnings);
-                Ok((cells(counted, whole, service.as_deref()), notes))
+                let keys = keys.unwrap_or_default();
+                let (cells, served) = cells(counted, whole, &for_whom, &keys);
+                Ok(Scoped { cells, served, notes })
             })
             .await?;
+        let cells = &mut scoped.cells;
         let recent = minutes.end.saturating_sub(GONE_MINUTES).max(minutes.start)..minutes.end;
-        if silent(&cells, &recent, name) {
+        if silent(cells, &recent, whom.name()) {
             let called = self.called(recent.clone()).await?;
             for series in cells.series.iter_mut().filter(|series| called.contains(&series.key)) {
                 series.cells =
@@ -47,7 +74,7 @@ impl Engine {
                 }
             });
         }
-        Ok((cells, notes))
+        Ok(scoped)
     }
 
     /// Which calls there were between services within some minutes.
@@ -62,18 +89,36 @@ impl Engine {
     }
 }
 
-/// Of what was asked for by [`Engine::scoped_cells`].
-fn cells(counted: &Counted, minutes: Span<Minute>, name: Option<&str>) -> Cells {
+impl Whom {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Whom::All => None,
+            Whom::Service(name) | Whom::Versions(name) => Some(name),
+        }
+    }
+}
+
+/// Of what was asked for by [`Engine::scoped_cells`]; `keys` are those of what the one service served.
+fn cells(counted: &Counted, minutes: Span<Minute>, whom: &Whom, keys: &[u8]) -> (Cells, BTreeMap<Minute, Cell>) {
     let parts = |number: usize| counted.parts.get(number).map_or::<&[Part], _>(&[], Vec::as_slice);
     let mut cells = Cells::under(parts(1), minutes.clone(), &Key::presences());
-    if let Some(name) = name {
-        cells.series.append(&mut Cells::under(parts(2), minutes.clone(), &Key::served_by(name)).series);
+    let mut served: BTreeMap<Minute, Cell> = BTreeMap::new();
+    match whom {
+        Whom::All => {}
+        Whom::Service(_) => {
+            for (minute, _, cell) in parts(2).iter().flat_map(|(minutes, part)| part.under(minutes.clone(), keys)) {
+                served.entry(minute).or_default().merge(cell, 1);
+            }
+        }
+        Whom::Versions(_) => cells.series.append(&mut Cells::under(parts(2), minutes.clone(), keys).series),
     }
     for (key, cell) in draw::sums(parts(0), &minutes).into_iter().filter(|(_, cell)| cell.counts.get(slot::CALLS) > 0) {
-        let whole = match (&key, name) {
+        let whole = match (&key, whom.name()) {
             (Key::Presence { .. }, _) => continue,
-            (Key::Serve { service, .. }, Some(name)) if service == name => continue,
-            (Key::Serve { .. }, name) => name.is_none(),
+            (Key::Serve { service, .. }, Some(name)) if matches!(whom, Whom::Versions(_)) && service == name => {
+                continue;
+            }
+            (Key::Serve { service, .. }, name) => name.is_none_or(|name| name == service),
             // Who stands behind an address is not known yet.
             (Key::Edge { source, target, .. }, Some(name)) => {
                 let is = |kind| kind == PlaceKind::Service;
@@ -86,7 +131,7 @@ fn cells(counted: &Counted, minutes: Span<Minute>, name: Option<&str>) -> Cells 
         cells.series.push(Series { key, cells: BTreeMap::from([(minutes.start, cell)]) });
     }
     cells.series.sort_by(|a, b| a.key.cmp(&b.key));
-    cells
+    (cells, served)
 }
 
 /// Whether a service with instances, or this one, sent nothing within these minutes.

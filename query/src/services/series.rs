@@ -54,9 +54,14 @@ impl Steps {
     }
 }
 
-pub(crate) fn red(of: &Of<'_>, steps: &Steps) -> RedSeries {
+/// `served` are the calls of the service by the minute.
+pub(crate) fn red<'a>(
+    of: &Of<'_>,
+    served: impl IntoIterator<Item = (&'a Minute, &'a Cell)>,
+    steps: &Steps,
+) -> RedSeries {
     let mut cells: BTreeMap<usize, Cell> = BTreeMap::new();
-    for (minute, cell) in of.serves.iter().flat_map(|series| &series.cells) {
+    for (minute, cell) in served {
         if let Some(step) = steps.of(*minute) {
             cells.entry(step).or_default().merge(cell, 1);
         }
@@ -254,7 +259,7 @@ mod tests {
             let view = View::new(&cells);
             let of = &view.services["cart"];
             let steps = Steps::new(&cells.minutes, Some(step)).expect("steps");
-            let red = red(of, &steps);
+            let red = red(of, of.serves.iter().flat_map(|series| &series.cells), &steps);
             let totals = view::totals(&view::sum(of.serves.iter().copied()));
             let sum = |counts: &[u64]| counts.iter().sum::<u64>();
             prop_assert_eq!(red.calls.len(), 60usize.div_ceil(step as usize));

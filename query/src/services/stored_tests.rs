@@ -2,6 +2,7 @@
 
 use storage::attrs::{Event, Value};
 use storage::ids::{SpanId, TraceId};
+use storage::rollup::Cell;
 use storage::schema::{Table, col};
 
 use super::model::{CompareMode, Verdict};
@@ -176,13 +177,17 @@ async fn scoped_cells_tell_what_all_cells_tell() {
         for environment in [None, Some("prod".to_owned())] {
             let scope = Scope { environment, ..Scope::of(Range { from: at(from), to: at(to) }) };
             let (all, _) = shop.engine.cells(scope.range).await.expect("an answer");
-            let (some, _) = shop.engine.scoped_cells(&scope, None).await.expect("an answer");
+            let some = shop.engine.scoped_cells(&scope, Whom::All).await.expect("an answer").cells;
             let tell = |view: &View<'_>| inventory::inventory(view, &all.minutes, &scope.layers);
             assert_eq!(format!("{:?}", tell(&View::new(&some))), format!("{:?}", tell(&View::new(&all))));
             gone.extend(tell(&View::new(&all)).into_iter().flat_map(|one| one.instances).map(|one| one.gone));
             for name in ["cart", "front"] {
-                let (some, _) = shop.engine.scoped_cells(&scope, Some(name)).await.expect("an answer");
-                assert_eq!(described(&some, name), described(&all, name), "{name} from {from} to {to}");
+                let expected = described(&all, name, None);
+                let scoped = shop.engine.scoped_cells(&scope, Whom::Versions(name.to_owned())).await;
+                assert_eq!(described(&scoped.expect("an answer").cells, name, None), expected, "{name} {from} {to}");
+                let scoped = shop.engine.scoped_cells(&scope, Whom::Service(name.to_owned())).await;
+                let Scoped { cells, served, .. } = scoped.expect("an answer");
+                assert_eq!(described(&cells, name, Some(&served)), expected, "{name} {from} {to}");
             }
         }
     }
@@ -190,10 +195,14 @@ async fn scoped_cells_tell_what_all_cells_tell() {
 }
 
 /// All that the cells say of a service.
-fn described(cells: &Cells, name: &str) -> Option<String> {
+fn described(cells: &Cells, name: &str, served: Option<&BTreeMap<Minute, Cell>>) -> Option<String> {
     let (view, steps) = (View::new(cells), Steps::new(&cells.minutes, None).expect("steps"));
     let of = view.services.get(name)?;
     let info = inventory::describe(&view, &cells.minutes, &BTreeMap::new())(name, of);
     let edges = [series::dependencies(&of.into), series::dependencies(&of.out)];
-    Some(format!("{info:?} {:?} {:?} {edges:?}", series::red(of, &steps), series::operations(of)))
+    let red = match served {
+        Some(served) => series::red(of, served, &steps),
+        None => series::red(of, of.serves.iter().flat_map(|series| &series.cells), &steps),
+    };
+    Some(format!("{info:?} {red:?} {:?} {edges:?}", series::operations(of)))
 }

@@ -31,6 +31,8 @@ pub enum Grain {
     Minute,
     /// By the minute, keys that begin with these bytes; parts may hold others beside them.
     MinuteOf(Arc<[u8]>),
+    /// By the minute, all keys that begin with these bytes as one, whose bytes are these. As above.
+    MinuteSum(Arc<[u8]>),
     /// All minutes of a part may be one cell, of an asked minute.
     Hour,
 }

@@ -31,6 +31,8 @@ pub(super) enum Form {
     Minutes,
     /// By the minute, keys that begin so.
     Keys(Arc<[u8]>),
+    /// By the minute, keys that begin so as one.
+    KeySum(Arc<[u8]>),
     /// All minutes as one.
     Sum,
     /// These minutes as one.
@@ -51,6 +53,11 @@ impl Form {
                 let mut grown = begun;
                 let keys: &[u8] = if let Form::Keys(keys) = self { keys } else { &[] };
                 chunks.iter().for_each(|chunk| grown.merge(&chunk.only(keys), 1));
+                grown
+            }
+            Form::KeySum(keys) => {
+                let mut grown = begun;
+                chunks.iter().for_each(|chunk| grown.merge(&chunk.merged(keys), 1));
                 grown
             }
             Form::Sum => {
@@ -140,14 +147,18 @@ pub(super) fn wanted(
             let by_minute = near.filter(|chunk| chunk.kind != ChunkKind::Hour);
             by_minute.map(|chunk| (Piece::chunk(chunk.id), common(&minutes_of(chunk.hour), minutes))).collect()
         }
-        Grain::MinuteOf(keys) => {
+        Grain::MinuteOf(keys) | Grain::MinuteSum(keys) => {
+            let form = match grain {
+                Grain::MinuteSum(_) => Form::KeySum(keys.clone()),
+                _ => Form::Keys(keys.clone()),
+            };
             let mut hours: BTreeMap<Hour, Vec<i64>> = BTreeMap::new();
             for chunk in near.filter(|chunk| chunk.kind != ChunkKind::Hour) {
                 hours.entry(chunk.hour).or_default().push(chunk.id);
             }
             let piece = |mut chunks: Vec<i64>| {
                 chunks.sort_unstable();
-                Piece { chunks, form: Form::Keys(keys.clone()) }
+                Piece { chunks, form: form.clone() }
             };
             hours.into_iter().map(|(hour, ids)| (piece(ids), common(&minutes_of(hour), minutes))).collect()
         }

@@ -113,6 +113,9 @@ proptest! {
                     prop_assert_eq!(&by_minute, &expected);
                     add(&mut one_key, lake.ask(&mut cache, &minutes, &Grain::MinuteOf(Arc::new([1]))), &[1]);
                     prop_assert_eq!(one_key, expected.only(&[1]));
+                    let mut merged = Rollup::default();
+                    add(&mut merged, lake.ask(&mut cache, &minutes, &Grain::MinuteSum(Arc::new([1]))), &[1]);
+                    prop_assert_eq!(merged, expected.merged(&[1]));
                     let parts = lake.ask(&mut cache, &minutes, &Grain::Hour);
                     let sums: BTreeSet<i64> = parts.iter().flat_map(|(_, part)| part.cells()).map(|(at, ..)| at).collect();
                     prop_assert!(sums.iter().all(|at| minutes.contains(at)), "{:?} of {:?}", sums, minutes);
