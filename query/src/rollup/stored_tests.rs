@@ -141,6 +141,13 @@ proptest! {
             let mut stored = Stored::new(Limits::default()).await;
             for (number, part) in sent.chunks(batch).enumerate() {
                 stored.append(Table::Spans, span_batch(part)).await;
+                if what >> (5 + number % 16) & 1 == 1 {
+                    // What is kept of this answer grows by what comes.
+                    let sent: Vec<Span> = sent.iter().take((number + 1) * batch).cloned().collect();
+                    let found = stored.engine.cells(Range::ALL).await.expect("an answer");
+                    prop_assert_eq!(told(&found.0), at_once(&sent), "on the way");
+                    stored.engine.graph(Range::ALL, GraphOptions::default()).await.expect("an answer");
+                }
                 if what >> (number % 16) & 1 == 1 {
                     stored.engine.store().flush().await.expect("flushed");
                 }
