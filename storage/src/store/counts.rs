@@ -176,15 +176,15 @@ impl Store {
 
     /// One piece, out of the cache or of its chunks; None where a chunk is no longer there.
     async fn piece(&self, piece: Piece, warnings: &mut Vec<String>) -> Result<Option<Kept>, WriteError> {
-        if let Some(known) = self.counting.cache.lock().pieces.get(&piece) {
-            return Ok(Some(known.clone()));
+        if let Some(known) = self.counting.cache.lock().get(&piece) {
+            return Ok(Some(known));
         }
         let (begun, have) = self.counting.cache.lock().take_begun(&piece);
         let mut chunks = Vec::with_capacity(piece.chunks.len() - have);
         for id in &piece.chunks[have..] {
-            let known = self.counting.cache.lock().pieces.get(&Piece::chunk(*id)).map(|(chunk, _)| chunk.clone());
+            let known = self.counting.cache.lock().get(&Piece::chunk(*id));
             match known {
-                Some(known) => chunks.push(known),
+                Some((known, _)) => chunks.push(known),
                 None => match self.chunk(*id).await? {
                     None => return Ok(None),
                     Some(Ok(chunk)) => {

@@ -12,8 +12,10 @@ use super::Grain;
 use crate::catalog::{ChunkKind, ChunkMeta};
 use crate::rollup::{Hour, MINUTES_PER_HOUR, Minute, Rollup};
 
-/// Cells in memory, bytes, beside those of a running answer.
-const CACHE_BYTES: usize = 192 << 20;
+/// Chunks in memory as they are stored, bytes, beside those of a running answer: a full hour may take more than all.
+const CHUNK_BYTES: usize = 128 << 20;
+/// What was made of them, bytes. It is small and dear, and a chunk must not push it out.
+const SUM_BYTES: usize = 64 << 20;
 const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 /// A sum that lacks no more chunks than these grows by them; else it is begun anew.
 const MOST_NEW: usize = 64;
@@ -73,31 +75,35 @@ impl Form {
 pub(super) type Kept = (Arc<Rollup>, usize);
 
 pub(super) struct Cache {
-    pub(super) pieces: LruCache<Piece, Kept>,
+    chunks: Kind,
+    sums: Kind,
     /// The minutes of chunks, from the first to the last that has cells.
     pub(super) minutes: LruCache<i64, Range<Minute>>,
+}
+
+/// Pieces of one kind, those of the last used.
+struct Kind {
+    pieces: LruCache<Piece, Kept>,
     bytes: usize,
+    most: usize,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { pieces: LruCache::new(CACHED), minutes: LruCache::new(CACHED), bytes: 0 }
+        Self { chunks: Kind::new(CHUNK_BYTES), sums: Kind::new(SUM_BYTES), minutes: LruCache::new(CACHED) }
     }
 }
 
 impl Cache {
-    pub(super) fn put(&mut self, piece: Piece, (rollup, bytes): Kept) {
+    pub(super) fn get(&mut self, piece: &Piece) -> Option<Kept> {
+        self.of(piece).pieces.get(piece).cloned()
+    }
+
+    pub(super) fn put(&mut self, piece: Piece, kept: Kept) {
         if let (Form::Minutes, [id]) = (&piece.form, piece.chunks.as_slice()) {
-            self.minutes.put(*id, rollup.minutes());
+            self.minutes.put(*id, kept.0.minutes());
         }
-        self.bytes += bytes;
-        if let Some((_, (_, evicted))) = self.pieces.push(piece, (rollup, bytes)) {
-            self.bytes -= evicted;
-        }
-        while self.bytes > CACHE_BYTES {
-            let Some((_, (_, evicted))) = self.pieces.pop_lru() else { break };
-            self.bytes -= evicted;
-        }
+        self.of(&piece).put(piece, kept);
     }
 
     /// What is kept of the first chunks of a piece, as many as possible, and of how many. It is taken: the
@@ -106,12 +112,41 @@ impl Cache {
         let mut begun = piece.clone();
         for _ in 0..MOST_NEW.min(piece.chunks.len().saturating_sub(1)) {
             begun.chunks.pop();
-            if let Some((rollup, bytes)) = self.pieces.pop(&begun) {
-                self.bytes -= bytes;
+            if let Some(rollup) = self.sums.take(&begun) {
                 return (Arc::unwrap_or_clone(rollup), begun.chunks.len());
             }
         }
         (Rollup::default(), 0)
+    }
+
+    fn of(&mut self, piece: &Piece) -> &mut Kind {
+        if piece.form == Form::Minutes { &mut self.chunks } else { &mut self.sums }
+    }
+}
+
+impl Kind {
+    fn new(most: usize) -> Self {
+        Self { pieces: LruCache::new(CACHED), bytes: 0, most }
+    }
+
+    fn put(&mut self, piece: Piece, kept: Kept) {
+        if kept.1 > self.most {
+            return;
+        }
+        self.bytes += kept.1;
+        if let Some((_, (_, evicted))) = self.pieces.push(piece, kept) {
+            self.bytes -= evicted;
+        }
+        while self.bytes > self.most {
+            let Some((_, (_, evicted))) = self.pieces.pop_lru() else { break };
+            self.bytes -= evicted;
+        }
+    }
+
+    fn take(&mut self, piece: &Piece) -> Option<Arc<Rollup>> {
+        let (rollup, bytes) = self.pieces.pop(piece)?;
+        self.bytes -= bytes;
+        Some(rollup)
     }
 }
 

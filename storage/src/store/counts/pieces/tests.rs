@@ -47,8 +47,8 @@ impl Lake {
     fn ask(&self, cache: &mut Cache, minutes: &Range<Minute>, grain: &Grain) -> Vec<(Range<Minute>, Arc<Rollup>)> {
         let bounds = cut(&self.chunks, minutes).map(|id| (id, self.rollups[&id].minutes())).collect();
         let part = |(piece, minutes): (Piece, Range<Minute>)| {
-            if let Some((known, _)) = cache.pieces.get(&piece) {
-                return (minutes, known.clone());
+            if let Some((known, _)) = cache.get(&piece) {
+                return (minutes, known);
             }
             let (begun, have) = cache.take_begun(&piece);
             let rest: Vec<Arc<Rollup>> = piece.chunks[have..].iter().map(|id| self.rollups[id].clone()).collect();
@@ -135,12 +135,28 @@ fn a_sum_grows_by_the_next_chunk_and_its_beginning_goes() {
     lake.flush(&[(2, 0, 1)]);
     lake.ask(&mut cache, &(0..60), &Grain::Hour);
     let of = |chunks: &[i64]| Piece { chunks: chunks.to_vec(), form: Form::Sum };
-    assert!(cache.pieces.contains(&of(&[0, 1])));
+    assert!(cache.sums.pieces.contains(&of(&[0, 1])));
     lake.flush(&[(3, 0, 1)]);
     lake.ask(&mut cache, &(0..60), &Grain::Hour);
-    assert!(cache.pieces.contains(&of(&[0, 1, 2])) && !cache.pieces.contains(&of(&[0, 1])));
+    assert!(cache.sums.pieces.contains(&of(&[0, 1, 2])) && !cache.sums.pieces.contains(&of(&[0, 1])));
     // It ends in the middle of the hour, but not of what there is.
     lake.ask(&mut cache, &(0..4), &Grain::Hour);
-    assert_eq!(cache.pieces.len(), 1);
-    assert_eq!(cache.bytes, cache.pieces.iter().map(|(_, (_, bytes))| bytes).sum::<usize>());
+    assert_eq!(cache.sums.pieces.len(), 1);
+    assert_eq!(cache.sums.bytes, cache.sums.pieces.iter().map(|(_, (_, bytes))| bytes).sum::<usize>());
+}
+
+#[test]
+fn a_chunk_pushes_out_chunks_alone() {
+    let (mut cache, kept) = (Cache::default(), Arc::new(Rollup::default()));
+    let sum = |id| Piece { chunks: vec![id], form: Form::Sum };
+    cache.put(sum(1), (kept.clone(), SUM_BYTES));
+    for id in 1..4 {
+        cache.put(Piece::chunk(id), (kept.clone(), CHUNK_BYTES / 2));
+    }
+    cache.put(Piece::chunk(4), (kept.clone(), CHUNK_BYTES + 1));
+    let known: Vec<i64> = (1..5).filter(|id| cache.get(&Piece::chunk(*id)).is_some()).collect();
+    assert_eq!(known, [2, 3], "what is larger than all is not kept");
+    assert!(cache.get(&sum(1)).is_some());
+    cache.put(sum(2), (kept, 1));
+    assert!(cache.get(&sum(1)).is_none() && cache.get(&sum(2)).is_some());
 }
