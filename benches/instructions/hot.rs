@@ -94,7 +94,7 @@ fn flush(rounds: Rounds, signal: Signal, requests: &[Bytes]) -> usize {
 
 /// Spans to cells of a minute.
 fn count_calls(rounds: Rounds) -> usize {
-    let requests = uniform(16);
+    let requests = uniform(64);
     let rows = decoded(Signal::Traces, &requests).into_iter().flatten();
     let spans: Vec<_> = rows.filter(|(table, _)| *table == Table::Spans).map(|(_, rows)| rows).collect();
     rounds.count(|_| Summariser.summarise(&spans).expect("spans of ours"));

@@ -87,8 +87,13 @@ fn settle(parts: &mut Vec<Part>, names: &Names) {
         ]
         .map(|name| names.text(name))
     };
-    let order = |part: &Part| (part.trace, part.node, part.role, part.failed);
-    parts.sort_unstable_by(|a, b| order(a).cmp(&order(b)).then_with(|| texts(a).cmp(&texts(b))));
+    // Nearly always the first of these decides.
+    let trace = |part: &Part| u128::from_be_bytes(part.trace.0);
+    let order = |part: &Part| (part.node, part.role, part.failed);
+    parts.sort_unstable_by(|a, b| {
+        let by_trace = trace(a).cmp(&trace(b));
+        by_trace.then_with(|| order(a).cmp(&order(b))).then_with(|| texts(a).cmp(&texts(b)))
+    });
     parts.dedup();
 }
 
