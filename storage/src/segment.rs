@@ -3,13 +3,16 @@
 pub mod blob;
 mod cache;
 mod concat;
+mod constant;
 mod encode;
 pub(crate) mod extract;
 mod index;
 mod merge;
 mod order;
+mod pages;
 mod parquet;
 mod pieces;
+mod rows;
 mod runs;
 pub(crate) mod services;
 mod traces;
@@ -20,7 +23,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
+use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use ::parquet::errors::ParquetError;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -39,8 +42,10 @@ pub use merge::merge;
 #[cfg(test)]
 pub(crate) use order::ordered;
 pub use order::{time_bounds, times};
+use pages::PageCache;
 pub use parquet::file_schema;
 pub use pieces::{Piece, TimeOrder};
+use rows::Rows;
 pub use services::ServiceRows;
 pub use traces::trace_fingerprint;
 
@@ -82,9 +87,12 @@ pub struct Segment {
 
 /// Open files of one segment and what was decoded of them.
 pub struct Readers {
+    /// Of the segment.
+    id: i64,
     parquet: Arc<Blob>,
     metadata: ArrowReaderMetadata,
     index: IndexReader,
+    pages: Arc<PageCache>,
 }
 
 impl Readers {
@@ -119,7 +127,7 @@ impl Segment {
             return Err(parquet.damaged(format!("its footer speaks of other than {} rows", meta.rows)));
         }
         let index = IndexReader::open(index, meta.rows)?;
-        Ok(Readers { parquet, metadata, index })
+        Ok(Readers { id: meta.id, parquet, metadata, index, pages: self.cache.pages.clone() })
     }
 
     fn parquet_blob(&self) -> Result<Blob, ReadError> {
@@ -140,7 +148,8 @@ impl Segment {
     pub fn read(&self, read: &Read<'_>) -> Result<Chunks, ReadError> {
         let readers = self.readers()?;
         let blocks = Self::blocks(&readers, read)?;
-        self.chunks(&readers, read.columns, &readers.index.runs().ranges(&blocks))
+        let ranges = readers.index.runs().ranges(&blocks);
+        self.chunks(&readers, read.columns, &traces::narrowed(&readers, read, ranges)?)
     }
 
     /// The rows of a read in pieces.
@@ -156,27 +165,26 @@ impl Segment {
     }
 
     fn chunks(&self, readers: &Readers, columns: &[&str], ranges: &[Range<usize>]) -> Result<Chunks, ReadError> {
-        let open = || parquet::reader(&readers.parquet, readers.metadata.clone(), columns, ranges, CHUNK_ROWS);
+        let open = || rows::rows(readers, columns, ranges, CHUNK_ROWS);
         let inner = (!ranges.is_empty()).then(open).transpose();
         let inner = inner.map_err(|error| read_error(&readers.parquet, error))?;
-        let columns = columns.iter().map(|name| (*name).to_owned()).collect();
         let rows = ranges.iter().cloned().flatten().map(|row| row as u32).collect::<Vec<_>>().into_iter();
-        Ok(Chunks { blob: readers.parquet.clone(), inner, columns, rows, failed: false })
+        Ok(Chunks { blob: readers.parquet.clone(), inner, rows, failed: false })
     }
 
     /// Columns of the rows with these numbers, ascending.
     pub fn fetch(&self, columns: &[&str], rows: &[u32]) -> Result<RecordBatch, ReadError> {
         let readers = self.readers()?;
         let blob = &readers.parquet;
-        let inner = parquet::reader(blob, readers.metadata.clone(), columns, &ranges_of(rows), rows.len().max(1))
+        let inner = rows::rows(&readers, columns, &ranges_of(rows), rows.len().max(1))
             .map_err(|error| read_error(blob, error))?;
-        let schema = arrow::array::RecordBatchReader::schema(&inner);
+        let schema = inner.schema();
         let batches: Vec<RecordBatch> = inner.collect::<Result<_, _>>().map_err(|error| arrow_error(blob, error))?;
         let batch = concat_batches(&schema, &batches).map_err(|error| arrow_error(blob, error))?;
         if batch.num_rows() != rows.len() {
             return Err(blob.damaged(format!("{} rows came where {} were asked for", batch.num_rows(), rows.len())));
         }
-        project(&batch, columns).map_err(|error| arrow_error(blob, error))
+        Ok(batch)
     }
 
     /// Adds the distinct terms of `field` that begin with `prefix`, in order, at most `limit`. True where
@@ -219,8 +227,7 @@ impl Segment {
 pub struct Chunks {
     blob: Arc<Blob>,
     /// None where there is nothing to read.
-    inner: Option<ParquetRecordBatchReader>,
-    columns: Vec<String>,
+    inner: Option<Rows>,
     rows: std::vec::IntoIter<u32>,
     failed: bool,
 }
@@ -232,8 +239,7 @@ impl Iterator for Chunks {
         if self.failed {
             return None;
         }
-        let chunk = self.inner.as_mut()?.next()?.and_then(|batch| project(&batch, &self.columns));
-        Some(match chunk {
+        Some(match self.inner.as_mut()?.next()? {
             Ok(batch) => {
                 let rows = self.rows.by_ref().take(batch.num_rows()).collect();
                 Ok(Chunk { batch, rows })

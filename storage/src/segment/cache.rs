@@ -1,4 +1,4 @@
-//! Open segments, the most recently used of them, within a budget of bytes.
+//! Open segments, the most recently used of them, within a budget of bytes; and pages of them.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 
 use super::Readers;
+use super::pages::PageCache;
 use crate::scan::ReadError;
 
 /// Footers and dictionaries in memory at most, bytes.
@@ -17,6 +18,7 @@ const OPEN: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 /// Shared by all segments of a store.
 pub struct ReaderCache {
     state: Mutex<State>,
+    pub(super) pages: Arc<PageCache>,
 }
 
 struct State {
@@ -26,7 +28,7 @@ struct State {
 
 impl Default for ReaderCache {
     fn default() -> Self {
-        Self { state: Mutex::new(State { readers: LruCache::new(OPEN), bytes: 0 }) }
+        Self { state: Mutex::new(State { readers: LruCache::new(OPEN), bytes: 0 }), pages: Arc::default() }
     }
 }
 

@@ -1,17 +1,13 @@
-//! The Parquet file of a segment: how it is laid out, and how rows are read out of it.
+//! The Parquet file of a segment: how it is laid out.
 
 use std::io::{self, BufReader, Read, Write};
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
-    RowSelector,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::{
-    ArrowSchemaConverter, ArrowWriter, PARQUET_FIELD_ID_META_KEY, ProjectionMask, add_encoded_arrow_schema_to_metadata,
+    ArrowSchemaConverter, ArrowWriter, PARQUET_FIELD_ID_META_KEY, add_encoded_arrow_schema_to_metadata,
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
@@ -167,75 +163,8 @@ pub(super) fn whole_footer(blob: &Arc<Blob>) -> Result<Arc<ParquetMetaData>> {
     Ok(ArrowReaderMetadata::load(&BlobReader(blob.clone()), options)?.metadata().clone())
 }
 
-/// A reader of some columns (in file order) of some rows: `ranges` are ascending and apart, and not none.
-pub(super) fn reader(
-    blob: &Arc<Blob>,
-    metadata: ArrowReaderMetadata,
-    columns: &[&str],
-    ranges: &[Range<usize>],
-    batch_rows: usize,
-) -> Result<ParquetRecordBatchReader> {
-    let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
-    let groups = groups(metadata.metadata(), ranges);
-    if blob.is_remote() {
-        blob.prefetch(groups.iter().flat_map(|group| wanted(metadata.metadata(), &mask, group)));
-    }
-    let numbers = groups.iter().map(|group| group.number).collect();
-    let selectors: Vec<RowSelector> = groups.into_iter().flat_map(|group| Vec::from(group.selection)).collect();
-    ParquetRecordBatchReaderBuilder::new_with_metadata(BlobReader(blob.clone()), metadata)
-        .with_projection(mask)
-        .with_batch_size(batch_rows)
-        .with_row_groups(numbers)
-        .with_row_selection(selectors.into())
-        .build()
-}
-
-/// A row group that has some of the rows that are read.
-struct Group {
-    number: usize,
-    /// Of its rows.
-    selection: RowSelection,
-}
-
-fn groups(metadata: &ParquetMetaData, mut ranges: &[Range<usize>]) -> Vec<Group> {
-    let (mut groups, mut from) = (Vec::new(), 0);
-    for (number, group) in metadata.row_groups().iter().enumerate() {
-        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
-        let to = from + rows;
-        let meets = ranges.partition_point(|range| range.start < to);
-        if meets > 0 {
-            let within = ranges[..meets].iter().map(|range| range.start.max(from) - from..range.end.min(to) - from);
-            groups.push(Group { number, selection: RowSelection::from_consecutive_ranges(within, rows) });
-        }
-        // The last of them may reach into the next group.
-        ranges = &ranges[meets - usize::from(meets > 0 && ranges[meets - 1].end > to)..];
-        from = to;
-    }
-    groups
-}
-
-/// The bytes that a read of these columns and rows comes to.
-fn wanted(metadata: &ParquetMetaData, mask: &ProjectionMask, group: &Group) -> Vec<Range<u64>> {
-    let mut ranges = Vec::new();
-    let pages = metadata.offset_index().and_then(|groups| groups.get(group.number));
-    let columns = metadata.row_group(group.number).columns().iter().enumerate();
-    for (number, column) in columns.filter(|(number, _)| mask.leaf_included(*number)) {
-        let (start, length) = column.byte_range();
-        let locations = pages.and_then(|pages| pages.get(number)).map(|index| index.page_locations().as_slice());
-        match locations {
-            Some(locations @ [first, ..]) => {
-                // A dictionary lies before the first page.
-                ranges.push(start..first.offset as u64);
-                ranges.extend(group.selection.scan_ranges(locations));
-            }
-            _ => ranges.push(start..start + length),
-        }
-    }
-    ranges
-}
-
 /// A blob as the Parquet reader wants it.
-struct BlobReader(Arc<Blob>);
+pub(super) struct BlobReader(pub(super) Arc<Blob>);
 
 impl Length for BlobReader {
     fn len(&self) -> u64 {
@@ -256,7 +185,7 @@ impl ChunkReader for BlobReader {
     }
 }
 
-struct BlobStream {
+pub(super) struct BlobStream {
     blob: Arc<Blob>,
     at: u64,
 }

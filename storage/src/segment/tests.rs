@@ -11,6 +11,8 @@ use crate::schema::col;
 use crate::terms::{Prune, intrinsic};
 use crate::testing::{TestSpan, logs, spans, trace_id};
 
+mod rows;
+
 pub(super) struct Stored {
     pub(super) segment: Segment,
     rows: RecordBatch,

@@ -1,7 +1,13 @@
 //! Which traces a segment holds, by the fingerprints of its index.
 
-use super::Segment;
-use crate::scan::ReadError;
+use std::ops::Range;
+
+use arrow::array::{Array, AsArray};
+
+use super::{CHUNK_ROWS, Readers, Segment, arrow_error, ranges_of, read_error, rows};
+use crate::scan::{Read, ReadError};
+use crate::schema::col;
+use crate::terms::{Field, Prune};
 
 impl Segment {
     /// Pairs of a trace and a block that holds rows of it: no fewer than there are traces.
@@ -42,4 +48,44 @@ impl Segment {
 /// Of a trace id.
 pub fn trace_fingerprint(id: &[u8]) -> u64 {
     super::index::fingerprint(id)
+}
+
+/// Where whole traces are asked for, the rows that are theirs: the ids of the blocks are read first, and nothing of
+/// the rows beside them.
+pub(super) fn narrowed(
+    readers: &Readers,
+    read: &Read<'_>,
+    ranges: Vec<Range<usize>>,
+) -> Result<Vec<Range<usize>>, ReadError> {
+    let Some(wanted) = asked(read.prune).filter(|_| !ranges.is_empty()) else { return Ok(ranges) };
+    let blob = &readers.parquet;
+    let ids = rows::rows(readers, &[col::TRACE_ID], &ranges, CHUNK_ROWS).map_err(|error| read_error(blob, error))?;
+    let mut numbers = ranges.iter().cloned().flatten();
+    let mut found: Vec<u32> = Vec::new();
+    for batch in ids {
+        let batch = batch.map_err(|error| arrow_error(blob, error))?;
+        let ids = batch.column(0).as_fixed_size_binary_opt();
+        let ids = ids.ok_or_else(|| blob.damaged("its ids of traces are none"))?;
+        for (row, number) in (0..ids.len()).zip(numbers.by_ref()) {
+            if ids.is_valid(row) && wanted.binary_search(&ids.value(row)).is_ok() {
+                found.push(number as u32);
+            }
+        }
+    }
+    Ok(ranges_of(&found))
+}
+
+/// Ids of the traces, ascending, where nothing else is asked for.
+fn asked(prune: &Prune) -> Option<Vec<&[u8]>> {
+    let terms = match prune {
+        Prune::Any(any) => any.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let id = |prune| match prune {
+        &Prune::Term(Field::TraceId, ref id) => Some(id.as_slice()),
+        _ => None,
+    };
+    let mut ids: Vec<&[u8]> = terms.iter().map(id).collect::<Option<_>>()?;
+    ids.sort_unstable();
+    Some(ids)
 }
