@@ -23,10 +23,10 @@ pub struct Piece {
     pub(crate) rows: Vec<Range<usize>>,
 }
 
-/// Blocks of a page. The first piece is one; each one is twice as large as that before it, up to [`MOST`] pages.
-/// So a page of answers reads little, and a search through everything opens few readers.
+/// Blocks of a page. The first two pieces are one each, and each two are twice as large as those before them, up to
+/// 2^[`DOUBLED`] pages. So a page of answers reads little, and a search through everything opens few readers.
 const PAGE_BLOCKS: usize = PAGE_ROWS / BLOCK_ROWS;
-const MOST: usize = 64;
+const DOUBLED: usize = 6;
 
 /// `hits` are numbers of blocks, ascending; `times` are the least and greatest of every block.
 pub(super) fn pieces(hits: &[u32], times: &[(i64, i64)], runs: &Runs, order: TimeOrder) -> Vec<Piece> {
@@ -38,15 +38,15 @@ pub(super) fn pieces(hits: &[u32], times: &[(i64, i64)], runs: &Runs, order: Tim
         TimeOrder::NewestFirst => pages.sort_by_key(|page| Reverse(page.greatest)),
         TimeOrder::OldestFirst => pages.sort_by_key(|page| page.least),
     }
-    let (mut rest, mut size, mut pieces) = (&*pages, 1, Vec::new());
+    let (mut rest, mut pieces) = (&*pages, Vec::new());
     while !rest.is_empty() {
         let taken;
-        (taken, rest) = rest.split_at(size.min(rest.len()));
+        let size = 1 << (pieces.len() / 2).min(DOUBLED);
+        (taken, rest) = rest.split_at(rest.len().min(size));
         let (least, greatest) = bounds(taken.iter().map(|page| (page.least, page.greatest)));
         let mut blocks: Vec<u32> = taken.iter().flat_map(|page| page.blocks).copied().collect();
         blocks.sort_unstable();
         pieces.push(Piece { least, greatest, rows: runs.ranges(&blocks) });
-        size = (2 * size).min(MOST);
     }
     let mut after = (i64::MAX, i64::MIN);
     for piece in pieces.iter_mut().rev() {
@@ -130,7 +130,7 @@ mod tests {
             let pieces = pieces(&hits, &times, &Runs::new([2_500]), order);
             pieces.into_iter().flat_map(|piece| piece.rows).collect::<Vec<_>>()
         };
-        assert_eq!(rows(TimeOrder::NewestFirst), [2_048..2_500, 0..2_048]);
-        assert_eq!(rows(TimeOrder::OldestFirst), [0..1_024, 1_024..2_500]);
+        assert_eq!(rows(TimeOrder::NewestFirst), [2_048..2_500, 1_024..2_048, 0..1_024]);
+        assert_eq!(rows(TimeOrder::OldestFirst), [0..1_024, 1_024..2_048, 2_048..2_500]);
     }
 }
