@@ -8,7 +8,6 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -163,11 +162,7 @@ impl Blob {
         let io = |what: String| ReadError::Io { file: self.name.clone(), what };
         let first = (range.start / BLOCK_BYTES as u64) as usize;
         let read = match &self.source {
-            Source::File(file) => {
-                let mut read = vec![0; (range.end - range.start) as usize];
-                file.read_exact_at(&mut read, range.start).map_err(|error| io(error.to_string()))?;
-                Bytes::from(read)
-            }
+            Source::File(file) => Bytes::from(read_exact_at(file, range).map_err(|error| io(error.to_string()))?),
             Source::Object(object) => object.read(range).map_err(|error| match error {
                 FetchError::Gone => self.damaged(error.to_string()),
                 FetchError::Failed(what) => io(what),
@@ -198,6 +193,23 @@ impl Blob {
         let step = 128 * BLOCK_BYTES as u64;
         (0..self.len).step_by(step as usize).try_for_each(|at| self.read(at..(at + step).min(self.len)).map(drop))
     }
+}
+
+/// The bytes of `range`, into memory that is not set to zero first.
+fn read_exact_at(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
+    let len = (range.end - range.start) as usize;
+    let mut read = Vec::with_capacity(len);
+    while read.len() < len {
+        let at = range.start + read.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut read), at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // The memory may have had more room than was asked for.
+    read.truncate(len);
+    Ok(read)
 }
 
 #[cfg(test)]
