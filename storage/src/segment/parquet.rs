@@ -27,6 +27,8 @@ use crate::schema::{Table, col};
 /// Rows of one page at most: what a hit costs to decode, times the columns read.
 pub(super) const PAGE_ROWS: usize = 1024;
 const PAGE_BYTES: usize = 64 << 10;
+/// Of texts, which a hit decompresses: about 140 spans with eleven attributes. Pages end with a block of the index.
+const TEXT_PAGE_BYTES: usize = 16 << 10;
 /// Rows of one row group: what a read of a few rows costs beside them, the places of its pages and its
 /// dictionaries, must not grow with the file.
 pub(super) const GROUP_ROWS: usize = 64 * PAGE_ROWS;
@@ -117,6 +119,9 @@ fn properties(table: Table) -> WriterProperties {
         let path = ColumnPath::from(field.name().as_str());
         if is_compressed(field) {
             properties = properties.set_column_compression(path.clone(), zstd);
+        }
+        if field.data_type() == &DataType::Utf8 {
+            properties = properties.set_column_data_page_size_limit(path.clone(), TEXT_PAGE_BYTES);
         }
         properties = match field.data_type() {
             DataType::Dictionary(..) | DataType::Int32 | DataType::UInt32 => properties
