@@ -19,6 +19,10 @@ use crate::rows::{Columns, damaged};
 pub(super) struct Distinct {
     seen: HashSet<(TraceId, SpanId, u64)>,
     hasher: DefaultHashBuilder,
+    /// As long as no id came twice, nothing is hashed.
+    unlike: Option<Unlike>,
+    /// Rows seen that differ.
+    distinct: usize,
     most: usize,
     /// Bytes of text: let through, and the most of them.
     text: usize,
@@ -29,11 +33,31 @@ pub(super) struct Distinct {
     pub(super) repeated: u64,
 }
 
+/// Rows of different ids.
+#[derive(Default)]
+struct Unlike {
+    ids: HashSet<(TraceId, SpanId)>,
+    batches: Vec<RecordBatch>,
+}
+
+/// Most rows that wait for one of the same id, and most bytes of their text: more are hashed.
+const UNLIKE: usize = 1024;
+const UNLIKE_TEXT: usize = 8 << 20;
+
 impl Distinct {
     /// Lets `most` rows through, and of their text `most_text` bytes.
     pub(super) fn new(most: usize, most_text: usize) -> Self {
-        let (seen, hasher, cut) = (HashSet::new(), DefaultHashBuilder::default(), HashMap::new());
-        Self { seen, hasher, most, text: 0, most_text, cut, repeated: 0 }
+        Self {
+            seen: HashSet::new(),
+            hasher: DefaultHashBuilder::default(),
+            unlike: Some(Unlike::default()),
+            distinct: 0,
+            most,
+            text: 0,
+            most_text,
+            cut: HashMap::new(),
+            repeated: 0,
+        }
     }
 
     /// The wanted rows of a chunk that are new.
@@ -42,31 +66,60 @@ impl Distinct {
         batch: &RecordBatch,
         wanted: impl Fn(TraceId, SpanId) -> bool,
     ) -> Result<RecordBatch, ReadError> {
-        let columns = Columns::new(batch);
-        let traces = columns.ids::<16>(col::TRACE_ID)?;
-        let spans = columns.ids::<8>(col::SPAN_ID)?;
-        let id = |row| Some((TraceId(traces.get(row)?), SpanId(spans.get(row)?)));
-        let asked: Vec<Option<(TraceId, SpanId)>> =
-            (0..columns.rows()).map(|row| id(row).filter(|&(trace, span)| wanted(trace, span))).collect();
-        let batch = filter(batch, asked.iter().map(Option::is_some).collect())?;
-        let contents = contents(&batch)?;
-        let fresh: Vec<bool> = asked
-            .into_iter()
-            .flatten()
-            .zip(contents.iter())
-            .zip(text_bytes(&batch))
-            .map(|(((trace, span), content), text)| {
-                let new = self.seen.insert((trace, span, self.hasher.hash_one(content.as_ref())));
+        let ids = ids(batch)?;
+        let asked: Vec<bool> = ids.iter().map(|id| id.is_some_and(|(trace, span)| wanted(trace, span))).collect();
+        let ids: Vec<_> = ids.into_iter().zip(&asked).filter(|(_, asked)| **asked).filter_map(|(id, _)| id).collect();
+        let batch = filter(batch, asked)?;
+        let texts = text_bytes(&batch);
+        let new = self.new_rows(&batch, &ids, texts.iter().sum())?;
+        let fresh = ids
+            .iter()
+            .zip(new)
+            .zip(texts)
+            .map(|(((trace, _), new), text)| {
+                self.distinct += usize::from(new);
                 self.repeated += u64::from(!new);
-                new && self.has_room(trace, text)
+                new && self.has_room(*trace, text)
             })
             .collect();
         filter(&batch, fresh)
     }
 
+    /// Which rows equal none before; `ids` are theirs, and `text` is how many bytes they have.
+    fn new_rows(
+        &mut self,
+        batch: &RecordBatch,
+        ids: &[(TraceId, SpanId)],
+        text: usize,
+    ) -> Result<Vec<bool>, ReadError> {
+        if let Some(mut unlike) = self.unlike.take() {
+            let before = unlike.ids.len();
+            unlike.ids.extend(ids);
+            let few = unlike.ids.len() <= UNLIKE && self.text + text <= UNLIKE_TEXT;
+            if few && unlike.ids.len() == before + ids.len() {
+                unlike.batches.push(batch.clone());
+                self.unlike = Some(unlike);
+                return Ok(vec![true; ids.len()]);
+            }
+            for batch in unlike.batches {
+                let ids: Vec<_> = self::ids(&batch)?.into_iter().flatten().collect();
+                self.hash(&batch, &ids)?;
+            }
+        }
+        self.hash(batch, ids)
+    }
+
+    fn hash(&mut self, batch: &RecordBatch, ids: &[(TraceId, SpanId)]) -> Result<Vec<bool>, ReadError> {
+        let contents = contents(batch)?;
+        let rows = ids.iter().zip(contents.iter());
+        Ok(rows
+            .map(|(&(trace, span), content)| self.seen.insert((trace, span, self.hasher.hash_one(content.as_ref()))))
+            .collect())
+    }
+
     /// For the span that was seen last. The first text finds room however long it is.
     fn has_room(&mut self, trace: TraceId, text: usize) -> bool {
-        let room = self.seen.len() <= self.most && (self.text == 0 || self.text + text <= self.most_text);
+        let room = self.distinct <= self.most && (self.text == 0 || self.text + text <= self.most_text);
         if room {
             self.text += text;
         } else {
@@ -86,6 +139,13 @@ impl Distinct {
             notes.warnings.push(format!("the trace has {} spans; only {shown} are shown", shown + cut));
         }
     }
+}
+
+/// Of each row, where it has both.
+fn ids(batch: &RecordBatch) -> Result<Vec<Option<(TraceId, SpanId)>>, ReadError> {
+    let columns = Columns::new(batch);
+    let (traces, spans) = (columns.ids::<16>(col::TRACE_ID)?, columns.ids::<8>(col::SPAN_ID)?);
+    Ok((0..columns.rows()).map(|row| Some((TraceId(traces.get(row)?), SpanId(spans.get(row)?)))).collect())
 }
 
 fn filter(batch: &RecordBatch, keep: Vec<bool>) -> Result<RecordBatch, ReadError> {

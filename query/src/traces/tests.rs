@@ -36,6 +36,24 @@ fn equal_spans_count_once_whenever_they_came() {
     assert_eq!(distinct.repeated, 3);
 }
 
+/// The first batches may have nothing alike: what was let through unhashed is found again.
+#[test]
+fn equal_spans_count_once_however_they_are_dealt_out() {
+    let differs = |number| Span { attributes: vec![("n".to_owned(), Value::Bool(true))], ..child(number, 0, 0, 10) };
+    let all: Vec<Span> = (1..=3)
+        .flat_map(|round| (1..=6).map(move |number| if round == 2 { differs(number) } else { child(number, 0, 0, 10) }))
+        .collect();
+    for size in 1..=all.len() {
+        let mut distinct = Distinct::new(100, usize::MAX);
+        let kept: usize = all.chunks(size).map(|batch| chosen(&mut distinct, batch)).sum();
+        assert_eq!((kept, distinct.repeated), (12, 6), "in batches of {size}");
+    }
+    let many: Vec<Span> = (1..=2_000).map(|number| child(number, 0, 0, 10)).collect();
+    let mut distinct = Distinct::new(5_000, usize::MAX);
+    let kept: usize = many.chunks(700).chain([&many[..5]]).map(|batch| chosen(&mut distinct, batch)).sum();
+    assert_eq!((kept, distinct.repeated), (2_000, 5));
+}
+
 #[test]
 fn what_is_cut_is_counted_once_and_told() {
     let mut distinct = Distinct::new(2, usize::MAX);
