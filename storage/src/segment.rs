@@ -45,7 +45,7 @@ pub use order::{time_bounds, times};
 use pages::PageCache;
 pub use parquet::file_schema;
 pub use pieces::{Piece, TimeOrder};
-use rows::Rows;
+use rows::{Levels, Rows};
 pub use services::ServiceRows;
 pub use traces::trace_fingerprint;
 
@@ -93,6 +93,7 @@ pub struct Readers {
     metadata: ArrowReaderMetadata,
     index: IndexReader,
     pages: Arc<PageCache>,
+    levels: Levels,
 }
 
 impl Readers {
@@ -127,7 +128,14 @@ impl Segment {
             return Err(parquet.damaged(format!("its footer speaks of other than {} rows", meta.rows)));
         }
         let index = IndexReader::open(index, meta.rows)?;
-        Ok(Readers { id: meta.id, parquet, metadata, index, pages: self.cache.pages.clone() })
+        Ok(Readers {
+            id: meta.id,
+            parquet,
+            metadata,
+            index,
+            pages: self.cache.pages.clone(),
+            levels: Levels::default(),
+        })
     }
 
     fn parquet_blob(&self) -> Result<Blob, ReadError> {

@@ -1,13 +1,15 @@
 //! Columns of some rows out of the Parquet file of a segment.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use parking_lot::Mutex;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
-use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::Result;
 use parquet::file::metadata::ParquetMetaData;
 
@@ -56,7 +58,9 @@ pub(super) fn rows(readers: &Readers, columns: &[&str], ranges: &[Range<usize>],
         keep_as: few.then_some(readers.id),
     };
     let selectors: Vec<RowSelector> = groups.into_iter().flat_map(|group| Vec::from(group.selection)).collect();
-    let levels = parquet_to_arrow_field_levels(metadata.file_metadata().schema_descr(), mask, Some(schema.fields()))?;
+    let levels = readers.levels.of(&read, || {
+        parquet_to_arrow_field_levels(metadata.file_metadata().schema_descr(), mask, Some(schema.fields()))
+    })?;
     let pages = Pages(Arc::new(origin));
     let inner = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &pages, batch_rows, Some(selectors.into()))?;
     let fields: Vec<_> = places.iter().map(|at| schema.fields()[*at].clone()).collect();
@@ -69,6 +73,26 @@ pub(super) fn rows(readers: &Readers, columns: &[&str], ranges: &[Range<usize>],
         })
         .collect();
     Ok(Rows { inner, schema: Arc::new(Schema::new(fields)), columns })
+}
+
+/// What Parquet makes of its schema for the columns of the last reads, which are those of the next.
+#[derive(Default)]
+pub(super) struct Levels(Mutex<VecDeque<(Vec<usize>, Arc<FieldLevels>)>>);
+
+/// How many lists of columns are kept.
+const LISTS: usize = 8;
+
+impl Levels {
+    fn of(&self, columns: &[usize], make: impl FnOnce() -> Result<FieldLevels>) -> Result<Arc<FieldLevels>> {
+        if let Some((_, levels)) = self.0.lock().iter().find(|(known, _)| known == columns) {
+            return Ok(levels.clone());
+        }
+        let levels = Arc::new(make()?);
+        let mut kept = self.0.lock();
+        kept.truncate(LISTS - 1);
+        kept.push_front((columns.to_vec(), levels.clone()));
+        Ok(levels)
+    }
 }
 
 /// The one value of a column in these row groups.

@@ -62,12 +62,22 @@ pub(super) fn narrowed(
     let ids = rows::rows(readers, &[col::TRACE_ID], &ranges, CHUNK_ROWS).map_err(|error| read_error(blob, error))?;
     let mut numbers = ranges.iter().cloned().flatten();
     let mut found: Vec<u32> = Vec::new();
+    // Spans of a trace are neighbours: most rows are as the one before.
+    let mut last: Option<([u8; 16], bool)> = None;
+    let mut is_wanted = |id: &[u8]| match last {
+        Some((same, wanted)) if same == id => wanted,
+        _ => {
+            let found = wanted.binary_search(&id).is_ok();
+            last = id.try_into().ok().map(|id| (id, found));
+            found
+        }
+    };
     for batch in ids {
         let batch = batch.map_err(|error| arrow_error(blob, error))?;
         let ids = batch.column(0).as_fixed_size_binary_opt();
         let ids = ids.ok_or_else(|| blob.damaged("its ids of traces are none"))?;
         for (row, number) in (0..ids.len()).zip(numbers.by_ref()) {
-            if ids.is_valid(row) && wanted.binary_search(&ids.value(row)).is_ok() {
+            if ids.is_valid(row) && is_wanted(ids.value(row)) {
                 found.push(number as u32);
             }
         }
