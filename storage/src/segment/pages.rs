@@ -23,8 +23,8 @@ use zstd::zstd_safe::get_frame_content_size;
 use super::blob::Blob;
 use super::parquet::BlobReader;
 
-/// Pages in memory at most, bytes.
-const BUDGET: usize = 16 << 20;
+/// Pages in memory at most, bytes: those of two searches.
+const BUDGET: usize = 8 << 20;
 /// A larger page is not kept: it would drop too many others.
 const KEPT_PAGE: usize = BUDGET / 16;
 /// Contexts of zstd that wait for the next read.
