@@ -136,8 +136,7 @@ fn properties(table: Table) -> WriterProperties {
     properties.build()
 }
 
-/// Whether zstd makes the column smaller by more than it costs to read: the Parquet reader sets up a decompressor
-/// for each column of each read, some 20 µs, and numbers and short dictionaries hardly shrink.
+/// Whether zstd makes the column smaller by more than it costs to read: numbers and short dictionaries hardly shrink.
 fn is_compressed(field: &Field) -> bool {
     match field.data_type() {
         DataType::Utf8 => true,
