@@ -111,8 +111,10 @@ fn read_body(reader: &mut Reader<'_>) -> Option<Rollup> {
 }
 
 fn read_cell(reader: &mut Reader<'_>) -> Option<Cell> {
-    let (mut counts, mut slot) = (Vec::new(), 0u16);
-    for number in 0..reader.number()? {
+    let (slots, mut slot) = (reader.number()?, 0u16);
+    // Each takes two bytes at least, whatever their number says.
+    let mut counts = Vec::with_capacity(usize::try_from(slots).ok()?.min(reader.0.len() / 2));
+    for number in 0..slots {
         let step = u16::try_from(reader.number()?).ok().filter(|step| number == 0 || *step > 0)?;
         slot = slot.checked_add(step)?;
         let count = unzigzag(reader.number()?);
