@@ -8,7 +8,7 @@ const SECOND: i64 = 1_000_000_000;
 const HOUR: i64 = 3600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 
-/// A flush is due at so many rows (64 MiB of Arrow at about 1 KiB a span), or at this age.
+/// A flush is due at so many rows (32 MiB of Arrow at about 500 B a span), or at this age.
 const FLUSH_ROWS: u64 = 65_536;
 const FLUSH_AGE: i64 = 30 * SECOND;
 /// Of Parquet; see docs/performance.md.
