@@ -5,9 +5,11 @@
 //! checks them; 32 KiB take about 3 µs. What came out of a bucket or its cache and does not hold is
 //! fetched once more before it is an error.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -17,6 +19,13 @@ use crate::lake::{FetchError, Object};
 use crate::scan::ReadError;
 
 pub const BLOCK_BYTES: usize = 32 << 10;
+
+/// Shorter reads go through memory that each thread keeps.
+const FEW_BLOCKS: usize = 4 * BLOCK_BYTES;
+
+thread_local! {
+    static BLOCKS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// CRC-32 of each block of a file, the last block short.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,34 +155,67 @@ impl Blob {
         let block = BLOCK_BYTES as u64;
         let from = range.start / block * block;
         let to = (range.end.div_ceil(block) * block).min(self.len);
-        let read = self.read_blocks(from..to).or_else(|error| match (&self.source, &error) {
-            (Source::Object(object), ReadError::Damaged { .. }) => {
-                object.forget(from..to);
-                // Nobody else shall trip over it.
-                self.read_blocks(from..to).inspect_err(|_| object.forget(from..to))
+        match &self.source {
+            Source::File(file) => self.read_file(file, from..to, range),
+            Source::Object(object) => {
+                let read = self.read_object(object, from..to).or_else(|error| {
+                    if !matches!(error, ReadError::Damaged { .. }) {
+                        return Err(error);
+                    }
+                    object.forget(from..to);
+                    // Nobody else shall trip over it.
+                    self.read_object(object, from..to).inspect_err(|_| object.forget(from..to))
+                })?;
+                Ok(read.slice((range.start - from) as usize..(range.end - from) as usize))
             }
-            _ => Err(error),
-        })?;
-        Ok(read.slice((range.start - from) as usize..(range.end - from) as usize))
+        }
+    }
+
+    /// The bytes of `range`, which lies in these whole blocks.
+    fn read_file(&self, file: &File, blocks: Range<u64>, range: Range<u64>) -> Result<Bytes, ReadError> {
+        let fill = |read: &mut [u8]| {
+            file.read_exact_at(read, blocks.start)
+                .map_err(|error| ReadError::Io { file: self.name.clone(), what: error.to_string() })?;
+            self.check(read, blocks.start)
+        };
+        let wanted = (range.start - blocks.start) as usize..(range.end - blocks.start) as usize;
+        let len = (blocks.end - blocks.start) as usize;
+        if len > FEW_BLOCKS {
+            let mut read = vec![0; len];
+            fill(&mut read)?;
+            return Ok(Bytes::from(read).slice(wanted));
+        }
+        // Most reads want little of a block or two: it is neither set to zero each time nor kept whole.
+        BLOCKS.with_borrow_mut(|blocks| {
+            if blocks.len() < len {
+                blocks.resize(FEW_BLOCKS, 0);
+            }
+            let read = &mut blocks[..len];
+            fill(read)?;
+            Ok(Bytes::copy_from_slice(&read[wanted]))
+        })
     }
 
     /// Whole blocks, checked.
-    fn read_blocks(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
-        let io = |what: String| ReadError::Io { file: self.name.clone(), what };
-        let first = (range.start / BLOCK_BYTES as u64) as usize;
-        let read = match &self.source {
-            Source::File(file) => Bytes::from(read_exact_at(file, range).map_err(|error| io(error.to_string()))?),
-            Source::Object(object) => object.read(range).map_err(|error| match error {
-                FetchError::Gone => self.damaged(error.to_string()),
-                FetchError::Failed(what) => io(what),
-            })?,
-        };
+    fn read_object(&self, object: &Object, range: Range<u64>) -> Result<Bytes, ReadError> {
+        let from = range.start;
+        let read = object.read(range).map_err(|error| match error {
+            FetchError::Gone => self.damaged(error.to_string()),
+            FetchError::Failed(what) => ReadError::Io { file: self.name.clone(), what },
+        })?;
+        self.check(&read, from)?;
+        Ok(read)
+    }
+
+    /// Compares whole blocks from `from` with their checksums.
+    fn check(&self, read: &[u8], from: u64) -> Result<(), ReadError> {
+        let first = (from / BLOCK_BYTES as u64) as usize;
         for (bytes, number) in read.chunks(BLOCK_BYTES).zip(first..) {
             if crc32fast::hash(bytes) != self.checksums.0[number] && !fault::planted("bug.skip-crc") {
                 return Err(self.damaged(format!("checksum of block {number} does not hold")));
             }
         }
-        Ok(read)
+        Ok(())
     }
 
     /// Says what will be read soon: a bucket is asked for it at once, and in few requests.
@@ -193,23 +235,6 @@ impl Blob {
         let step = 128 * BLOCK_BYTES as u64;
         (0..self.len).step_by(step as usize).try_for_each(|at| self.read(at..(at + step).min(self.len)).map(drop))
     }
-}
-
-/// The bytes of `range`, into memory that is not set to zero first.
-fn read_exact_at(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
-    let len = (range.end - range.start) as usize;
-    let mut read = Vec::with_capacity(len);
-    while read.len() < len {
-        let at = range.start + read.len() as u64;
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut read), at) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // The memory may have had more room than was asked for.
-    read.truncate(len);
-    Ok(read)
 }
 
 #[cfg(test)]
