@@ -106,7 +106,7 @@ async fn ingest(
     let processes = &system.processes;
     // Where the peak cannot be set back, it is that since the process began.
     processes.reset_peak();
-    let (cpu, written) = (processes.cpu(), processes.written());
+    let (cpu, written) = (processes.cpu(), system.written());
     let at_half = (manifest.requests as f64 * settings.half_load.clamp(0.0, 0.9)) as u64;
     let full = manifest.requests - at_half;
 
@@ -135,7 +135,7 @@ async fn ingest(
     round.put_known("CPU s per 1M rows, compaction included", all.map(|cpu| cpu * 1e6 / rows));
     let grown = system.stored().await?.zip(stored).map(|(after, before)| after.saturating_sub(before) as f64);
     round.put_known("bytes a row, indexes included", grown.map(|bytes| bytes / rows));
-    let written = processes.written().zip(written).map(|(after, before)| (after - before) as f64);
+    let written = system.written().zip(written).map(|(after, before)| (after - before) as f64);
     round.put_known("written to disk ÷ bytes of OTLP", written.map(|bytes| bytes / manifest.encoded_bytes as f64));
     round.put_known("memory at most, ingest, MiB", processes.peak().map(mib));
     Ok(())

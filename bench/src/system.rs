@@ -114,6 +114,11 @@ impl System {
         self.adapter.read_stored(&answer).map(Some).map_err(|error| self.failure(&ask, &error))
     }
 
+    /// Bytes that were ever written to the disk of its directories, by whomever; `None` where none is known.
+    pub(crate) fn written(&self) -> Option<u64> {
+        process::device_written(self.description.dirs.first()?)
+    }
+
     /// The whole body; `None` of what is not found.
     async fn send(&self, ask: &Ask) -> Result<Option<Bytes>, Failure> {
         let url = format!("{}{}", self.description.query.trim_end_matches('/'), ask.path);
