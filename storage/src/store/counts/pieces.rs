@@ -13,7 +13,7 @@ use crate::catalog::{ChunkKind, ChunkMeta};
 use crate::rollup::{Hour, MINUTES_PER_HOUR, Minute, Rollup};
 
 /// Chunks in memory as they are stored, bytes, beside those of a running answer: a full hour may take more than all.
-const CHUNK_BYTES: usize = 128 << 20;
+const CHUNK_BYTES: usize = 32 << 20;
 /// What was made of them, bytes. It is small and dear, and a chunk must not push it out.
 const SUM_BYTES: usize = 64 << 20;
 const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
